@@ -1,0 +1,132 @@
+# What there is to do with this repository: `make help` lists it.
+#
+# Needed: Go 1.26 with a C compiler (the race detector links with it), Node 20 or later with npm. Everything else is
+# pinned in go.mod, tools/*.mod and package-lock.json, and fetched by the targets that use it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The checks share caches and cores; in order, the first failure is the last thing printed.
+.NOTPARALLEL:
+
+GO ?= go
+# Which packages `make test-go` tests, with what flags, and how long one package may take.
+PKG ?= ./...
+TEST_FLAGS ?=
+TEST_TIMEOUT ?= 20m
+# What `make run` adds to its command, as in `make run RUN_ARGS="--listen :9000"`.
+RUN_ARGS ?=
+
+BUF := node_modules/.bin/buf
+TSC := node_modules/.bin/tsc
+# In a module of its own: it brings some two hundred dependencies that nothing else should be held to.
+GOLANGCI := $(GO) tool -modfile=tools/golangci/go.mod golangci-lint
+GOLANGCI_IN_TOOLS := cd tools && $(GO) tool -modfile=golangci/go.mod golangci-lint
+
+NODE_MODULES := node_modules/.package-lock.json
+VALIDATE_PROTO := .buf/validate/buf/validate/validate.proto
+BASELINE := api/baseline.binpb
+
+##@ Use
+
+.PHONY: run
+run: ## Serve everything on http://localhost:8080, with demonstration people; the data is kept in ./data
+	$(GO) build -o bin/kuplad ./server/cmd/kuplad
+	@exec bin/kuplad demo --data ./data $(RUN_ARGS)
+
+.PHONY: build
+build: ## Build the server, bin/kuplad, and the command line client, bin/kupla
+	$(GO) build -trimpath -o bin/kuplad ./server/cmd/kuplad
+	$(GO) build -trimpath -o bin/kupla ./clients/go/cmd/kupla
+
+##@ Change
+
+.PHONY: generate
+generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Generate gen/go and gen/es/src from the contract in api/
+	$(BUF) generate
+
+.PHONY: fmt
+fmt: $(NODE_MODULES) $(VALIDATE_PROTO) ## Format the Go code and the contract
+	$(GOLANGCI) fmt
+	$(GOLANGCI_IN_TOOLS) fmt --config ../.golangci.yml
+	$(BUF) format --write api
+
+.PHONY: api-accept
+api-accept: $(NODE_MODULES) $(VALIDATE_PROTO) ## Make the contract as it is now the one that must not be broken; needs an ADR
+	$(BUF) build api --exclude-source-info --output $(BASELINE)
+
+##@ Check
+
+.PHONY: test
+test: check-generate lint-api lint typecheck tidy test-go ## Run every check there is, and every test
+
+.PHONY: test-go
+test-go: bin/testsum ## Run the Go tests alone, with the race detector; PKG=./server/... and TEST_FLAGS="-run Name" narrow it
+	@{ status=0; \
+	$(GO) test -race -timeout $(TEST_TIMEOUT) -json $(TEST_FLAGS) $(PKG) || status=$$?; \
+	if [[ '$(PKG)' == ./... ]]; then $(GO) -C tools test -race -json $(TEST_FLAGS) ./... || status=$$?; fi; \
+	exit $$status; } | bin/testsum
+
+.PHONY: check-generate
+check-generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check that the generated code is what the contract gives
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(BUF) generate --output "$$fresh"; \
+	status=0; \
+	for folder in gen/go gen/es/src; do diff --recursive --unified --new-file $$folder "$$fresh/$$folder" || status=1; done; \
+	if (( status )); then echo 'The generated code is not what the contract gives: run `make generate` and commit what it changes.' >&2; fi; \
+	exit $$status
+
+.PHONY: lint-api
+lint-api: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check the contract: its style, its format, and that it breaks no client
+	$(BUF) lint
+	@$(BUF) format --diff --exit-code api || { echo 'The contract is not formatted: run `make fmt`.' >&2; exit 1; }
+	@[[ -s $(BASELINE) ]] || { echo '$(BASELINE) is missing: restore it. Only for a contract that never had one, run `make api-accept`.' >&2; exit 1; }
+	@$(BUF) breaking api --against $(BASELINE) || { echo 'These changes break clients of the contract. Make them otherwise; or, when breaking is decided, run `make api-accept` and say why in a new docs/adr/NNNN-title.md.' >&2; exit 1; }
+
+.PHONY: lint
+lint: ## Check the Go code: the rules of .golangci.yml, the import directions among them
+	$(GOLANGCI) run
+	$(GOLANGCI_IN_TOOLS) run --config ../.golangci.yml
+
+.PHONY: typecheck
+typecheck: $(NODE_MODULES) ## Check the types of the generated TypeScript
+	$(TSC) --project gen/es/tsconfig.json
+
+# The modules that both generate code or rules and run them. Different versions would pass every other check.
+PINNED_TWICE := connectrpc.com/connect/v2 google.golang.org/protobuf buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
+
+.PHONY: tidy
+tidy: ## Check that go.mod and go.sum are tidy, and that server and tools agree on versions
+	$(GO) mod tidy -diff
+	$(GO) -C tools mod tidy -diff
+	@for module in $(PINNED_TWICE); do \
+	server=$$($(GO) list -m -f '{{.Version}}' $$module); tools=$$($(GO) -C tools list -m -f '{{.Version}}' $$module); \
+	if [[ $$server != "$$tools" ]]; then echo "$$module is $$server in go.mod and $$tools in tools/go.mod: make them one." >&2; exit 1; fi; \
+	done
+
+##@ Other
+
+.PHONY: clean
+clean: ## Remove what make has built and installed; the data of make run stays
+	rm -rf bin .buf node_modules
+
+.PHONY: help
+help: ## List what make can do
+	@awk 'BEGIN { FS = ":.*## " } \
+	/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	/^[a-z][a-z-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# npm ci installs exactly what the lock file says, and fails when package.json says otherwise.
+$(NODE_MODULES): package.json package-lock.json gen/es/package.json
+	npm ci --include=dev
+	@touch $@
+
+# Written aside first, so that a build that is broken off leaves no half of it.
+$(VALIDATE_PROTO): tools/go.mod $(wildcard tools/validateproto/*.go)
+	@mkdir -p $(@D)
+	$(GO) -C tools run ./validateproto > $@.new
+	@mv $@.new $@
+
+bin/testsum: tools/go.mod $(wildcard tools/testsum/*.go)
+	$(GO) -C tools build -o ../bin/testsum ./testsum

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kupla-chat/kupla/server/internal/demo"
+	"github.com/kupla-chat/kupla/server/internal/store"
+)
+
+func demoCommand() *cobra.Command {
+	var data, listen, configPath string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve a demonstration with eight queues and made-up staff",
+		Long: "Serve a demonstration: an embedded database, the eight queues of a wellbeing services county, and\n" +
+			"made-up staff whose tokens are printed. Only for trying out: never serve the public with it.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := readSettings(configPath)
+			if err != nil {
+				return &usageError{err}
+			}
+			s.Listen = listen
+			s.Database = filepath.Join(data, "kupla.db")
+			s.Reflection = true
+			if err := onlyLoopback(listen); err != nil {
+				return &usageError{err}
+			}
+			if len(s.AllowedOrigins) == 0 {
+				s.AllowedOrigins = []string{"*"}
+			}
+			// Everybody who tries it comes from this machine.
+			s.Exception = append(s.Exception,
+				exceptionSetting{Prefix: "127.0.0.0/8", Factor: demoFactor}, exceptionSetting{Prefix: "::1/128", Factor: demoFactor})
+			var people []demo.StaffCredential
+			return serve(cmd.Context(), s,
+				func(ctx context.Context, st store.Store) (err error) {
+					people, err = demo.Setup(ctx, st, time.Now())
+					return err
+				},
+				func(addr net.Addr) { welcome(cmd.OutOrStdout(), addr, people) })
+		},
+	}
+	c.Flags().StringVar(&data, "data", "data", "folder of the database")
+	c.Flags().StringVar(&listen, "listen", "localhost:8080", "address to serve on; this machine's own only")
+	c.Flags().StringVar(&configPath, "config", "", "configuration file (YAML)")
+	return c
+}
+
+// demoFactor multiplies the limits of this machine's own address.
+const demoFactor = 100
+
+// onlyLoopback refuses to show the demonstration to a network: its tokens are for everybody.
+func onlyLoopback(listen string) error {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("--listen: the demonstration is served on this machine only, such as localhost:8080, not on %q", host)
+	}
+	return nil
+}
+
+// welcome prints what a newcomer needs: the address, and the tokens ready to paste.
+func welcome(w io.Writer, addr net.Addr, people []demo.StaffCredential) {
+	url := "http://" + addr.String()
+	fmt.Fprintf(w, "\nKupla's demonstration is at %s. Everybody in it is made up.\n\nStaff, with their tokens for today:\n", url)
+	for _, p := range people {
+		fmt.Fprintf(w, "  %s\n    export KUPLA_TOKEN=%s\n", describe(p.Staff), p.Token.Reveal())
+	}
+	fmt.Fprintf(w, "\nTry it in two more terminals:\n")
+	fmt.Fprintf(w, "  go run ./clients/go/cmd/kupla chat emergency-help --server %s\n", url)
+	fmt.Fprintf(w, "  go run ./clients/go/cmd/kupla desk --server %s      (after one of the exports above)\n\n", url)
+}
+
+// describe tells who somebody is, in a line.
+func describe(s store.Staff) string {
+	var roles []string
+	for _, r := range s.Roles {
+		roles = append(roles, string(r))
+	}
+	text := s.DisplayName + ": " + strings.Join(roles, ", ")
+	if slices.Contains(s.Roles, store.RoleProfessional) {
+		text += " of " + strings.Join(s.QueueIDs, ", ") + " in " + strings.Join(s.Languages, ", ")
+	}
+	return text
+}

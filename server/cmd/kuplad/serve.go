@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kupla-chat/kupla/server/internal/app"
+	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/sqlite"
+)
+
+func serveCommand() *cobra.Command {
+	var configPath, listen, database string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the contract",
+		Long: "Serve the contract: Connect, gRPC and gRPC-Web on one port.\n\n" +
+			"Apply a catalogue before the first resident comes: make an admin's token with \"kuplad token create\"\n" +
+			"and call CatalogueService.ApplyCatalogue with it.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := readSettings(configPath)
+			if err != nil {
+				return &usageError{err}
+			}
+			if listen != "" {
+				s.Listen = listen
+			}
+			if database != "" {
+				s.Database = database
+			}
+			return serve(cmd.Context(), s, nil, nil)
+		},
+	}
+	c.Flags().StringVar(&configPath, "config", "", "configuration file (YAML)")
+	c.Flags().StringVar(&listen, "listen", "", "address to serve on (default 127.0.0.1:8080)")
+	c.Flags().StringVar(&database, "database", "", "SQLite file (default data/kupla.db)")
+	return c
+}
+
+// readHeaderTimeout bounds how long a caller may take to say what it wants, against slow sockets.
+const readHeaderTimeout = 10 * time.Second
+
+// serve runs the server until ctx ends. prepare runs on the open store; ready hears the address served on.
+func serve(
+	ctx context.Context, s settings, prepare func(context.Context, store.Store) error, ready func(net.Addr),
+) (err error) {
+	config, err := s.app()
+	if err != nil {
+		return &usageError{err}
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	config.Log = log
+	if err := os.MkdirAll(filepath.Dir(s.Database), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the database: %w", err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen; is another server running? %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	a, err := app.New(ctx, func(ctx context.Context, o store.Options) (store.Store, error) {
+		return sqlite.Open(ctx, s.Database, o)
+	}, config, prepare)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{
+		Handler:           a.RPC.Handler(s.http()),
+		Protocols:         protocols,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       2 * time.Minute,
+		// Proxies multiplex many residents over one connection, and each follows a stream.
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 1000, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() {
+		if s.TLSCertificate != "" {
+			done <- server.ServeTLS(listener, s.TLSCertificate, s.TLSKey)
+			return
+		}
+		done <- server.Serve(listener)
+	}()
+	log.Info("serving", "address", listener.Addr().String(), "version", version)
+	if ready != nil {
+		ready(listener.Addr())
+	}
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping: streams are told to come back, running calls finish")
+	a.Drain()
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(finish); err != nil {
+		log.Warn("some calls did not finish in time", "error", err)
+		_ = server.Close()
+	}
+	return nil
+}

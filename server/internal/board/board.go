@@ -1,0 +1,334 @@
+package board
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kupla-chat/kupla/server/internal/catalogue"
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/hub"
+	"github.com/kupla-chat/kupla/server/internal/queue"
+	"github.com/kupla-chat/kupla/server/internal/store"
+)
+
+// Config is what the board goes by. Zero values take the defaults.
+type Config struct {
+	// PresenceGrace is how long somebody whose stream ended, or who only makes calls, still counts as
+	// present. Default 20 s: long enough to reconnect, short enough that nobody takes an empty chair.
+	PresenceGrace time.Duration
+	// StaffLostAfter is how long a professional may be away before their conversations return to the
+	// queue. Default 3 minutes.
+	StaffLostAfter time.Duration
+	// CustomerExpiresAfter is how long a customer may be away while being answered. Default 30 minutes.
+	CustomerExpiresAfter time.Duration
+	// CustomerWarnedBefore is how long before that everybody is told. Default 5 minutes.
+	CustomerWarnedBefore time.Duration
+	// NearHead is how many of the first in line are told their place at once; the others once a second.
+	// Default 20.
+	NearHead int
+	// History is how many finished contacts of a queue the estimate goes by. Default 200.
+	History int
+}
+
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.PresenceGrace, 20*time.Second)
+	def(&c.StaffLostAfter, 3*time.Minute)
+	def(&c.CustomerExpiresAfter, 30*time.Minute)
+	def(&c.CustomerWarnedBefore, 5*time.Minute)
+	if c.NearHead == 0 {
+		c.NearHead = 20
+	}
+	if c.History == 0 {
+		c.History = 200
+	}
+	return c
+}
+
+// Catalogue is where the board reads the catalogue in force.
+type Catalogue interface{ Book() *catalogue.Book }
+
+// Board is what this server knows of now. It is safe for concurrent use.
+type Board struct {
+	config    Config
+	hub       *hub.Hub
+	catalogue Catalogue
+	now       func() time.Time
+
+	mu   sync.Mutex
+	back time.Time // when the service was back
+	// open are the conversations that are waiting or active.
+	open   map[string]*openConversation
+	lines  map[string]*line
+	staff  map[string]*staffMember
+	queues map[string]store.Queue
+
+	seenCustomers, seenStaff map[string]struct{}
+}
+
+type openConversation struct {
+	conversation *chat.Conversation
+	version      int64
+	customer     presence
+	warned       bool // the customer was away for so long that everybody was told
+	// told is the last position told, so that only those whose place changed are woken.
+	told int
+}
+
+type staffMember struct {
+	store.Staff
+	presence      presence
+	conversations map[string]struct{}
+}
+
+// line is a queue's line with what is known for its estimate.
+type line struct {
+	*queue.Line
+	handling []time.Duration // newest first
+	// dirty tells that places may have changed since the last tick.
+	dirty bool
+	// status and toldTime are what the last tick told.
+	status   queue.Status
+	toldTime time.Time
+
+	forecast     *queue.Forecast
+	forecastTime time.Time
+	forecastLast int
+}
+
+// New makes an empty board. Load fills it.
+func New(h *hub.Hub, c Catalogue, now func() time.Time, config Config) *Board {
+	return &Board{
+		config: config.withDefaults(), hub: h, catalogue: c, now: now,
+		open: map[string]*openConversation{}, lines: map[string]*line{},
+		staff: map[string]*staffMember{}, queues: map[string]store.Queue{},
+		seenCustomers: map[string]struct{}{}, seenStaff: map[string]struct{}{},
+	}
+}
+
+// Load fills the board from the store and marks the moment at which the service is back. Commits may come
+// in at the same time: what is newer stays.
+func (b *Board) Load(ctx context.Context, s store.Store) error {
+	open, err := s.OpenConversations(ctx)
+	if err != nil {
+		return fmt.Errorf("read open conversations: %w", err)
+	}
+	queues, err := s.Queues(ctx)
+	if err != nil {
+		return fmt.Errorf("read queues: %w", err)
+	}
+	staff, err := s.AllStaff(ctx)
+	if err != nil {
+		return fmt.Errorf("read staff: %w", err)
+	}
+	customersSeen, err := s.CustomersSeen(ctx)
+	if err != nil {
+		return fmt.Errorf("read when customers were seen: %w", err)
+	}
+	staffSeen, err := s.StaffSeen(ctx)
+	if err != nil {
+		return fmt.Errorf("read when staff were seen: %w", err)
+	}
+	handling := map[string][]time.Duration{}
+	for _, q := range b.catalogue.Book().Queues() {
+		contacts, err := s.Contacts(ctx, q.ID, b.config.History)
+		if err != nil {
+			return fmt.Errorf("read contacts of %s: %w", q.ID, err)
+		}
+		for _, c := range contacts {
+			handling[q.ID] = append(handling[q.ID], c.CloseTime.Sub(c.TakeTime))
+		}
+	}
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.back = b.now()
+	for _, q := range queues {
+		b.queues[q.ID] = q
+	}
+	for _, m := range staff {
+		b.staffMember(m.ID).Staff = m
+	}
+	for id, seen := range staffSeen {
+		b.staffMember(id).presence.seen = seen
+	}
+	for _, c := range open {
+		if b.open[c.ID] == nil {
+			b.apply(store.ConversationChange{After: c})
+		}
+		if o := b.open[c.ID]; o.customer.seen.IsZero() {
+			o.customer.seen = customersSeen[c.ID]
+		}
+	}
+	for id, durations := range handling {
+		b.line(id).handling = durations
+	}
+	return nil
+}
+
+// Committed takes in what became durable. It is the store's Options.Committed.
+func (b *Board) Committed(batch []store.Committed) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, change := range batch {
+		for _, q := range change.Queues {
+			b.queues[q.ID] = q
+			b.queueChanged(q.ID)
+		}
+		for _, s := range change.Staff {
+			m := b.staffMember(s.ID)
+			m.Staff = s
+			b.staffChanged(m)
+		}
+		for _, contact := range change.Contacts {
+			if !contact.TakeTime.IsZero() {
+				l := b.line(contact.QueueID)
+				l.handling = slices.Insert(l.handling, 0, contact.CloseTime.Sub(contact.TakeTime))
+				l.handling = l.handling[:min(len(l.handling), b.config.History)]
+			}
+		}
+		for _, c := range change.Conversations {
+			b.apply(c)
+			b.tell(c)
+		}
+		if change.Catalogue != nil {
+			b.hub.Catalogue()
+		}
+	}
+}
+
+// tell wakes those whom a conversation's change concerns.
+func (b *Board) tell(c store.ConversationChange) {
+	b.hub.Changed(c.After, c.Events, false)
+	var before []*chat.Participant
+	if c.Before != nil {
+		before = c.Before.Professionals()
+		for id, sequence := range c.After.ReadMarks {
+			if sequence > c.Before.ReadMarks[id] {
+				b.hub.Read(c.After.ID, id, sequence)
+			}
+		}
+	}
+	for _, p := range c.After.Professionals() {
+		if !slices.ContainsFunc(before, func(q *chat.Participant) bool { return q.ID == p.ID }) &&
+			c.After.State != chat.Closed {
+			b.hub.Added(p.StaffID, c.After.ID)
+		}
+	}
+}
+
+// apply brings open conversations, lines and staff to a conversation's new state.
+func (b *Board) apply(c store.ConversationChange) {
+	now := b.now()
+	o := b.open[c.After.ID]
+	if o != nil && c.Version < o.version {
+		return
+	}
+	if o != nil {
+		for _, p := range o.conversation.Professionals() {
+			delete(b.staffMember(p.StaffID).conversations, c.After.ID)
+		}
+	}
+	if o != nil && o.conversation.State == chat.Waiting &&
+		(c.After.State != chat.Waiting || c.After.QueueID != o.conversation.QueueID) {
+		b.line(o.conversation.QueueID).Leave(c.After.ID, c.Version)
+		b.queueChanged(o.conversation.QueueID)
+	}
+	if c.After.State == chat.Closed {
+		delete(b.open, c.After.ID)
+		return
+	}
+	if o == nil {
+		o = &openConversation{}
+		if c.Before == nil && len(c.Events) > 0 {
+			// It has just begun, by a call of the customer's.
+			o.customer = presence{seen: now, present: true, since: now}
+			b.seenCustomers[c.After.ID] = struct{}{}
+		}
+		b.open[c.After.ID] = o
+	}
+	was := chat.State(0)
+	if o.conversation != nil {
+		was = o.conversation.State
+	}
+	o.conversation = c.After
+	o.version = c.Version
+	for _, p := range c.After.Professionals() {
+		b.staffMember(p.StaffID).conversations[c.After.ID] = struct{}{}
+	}
+	if c.After.State == chat.Waiting {
+		if was != chat.Waiting {
+			o.told = 0
+		}
+		changed := b.line(c.After.QueueID).Apply(queue.Entry{
+			ConversationID: c.After.ID,
+			Arrival:        c.After.ArrivalTime,
+			Language:       c.After.Language,
+			Transferred:    c.After.Transferred,
+			Version:        c.Version,
+			Origin:         c.After.Origin,
+		})
+		if changed && was != chat.Waiting || c.Before == nil || c.Before.QueueID != c.After.QueueID {
+			b.queueChanged(c.After.QueueID)
+		}
+	}
+}
+
+// queueChanged marks a line as changed and tells those near its head at once.
+func (b *Board) queueChanged(id string) {
+	l := b.line(id)
+	l.dirty = true
+	l.forecast = nil
+	for _, e := range l.Head(b.config.NearHead) {
+		b.tellPlace(l, e.ConversationID)
+	}
+	b.hub.Queue(id)
+}
+
+// tellPlace wakes a conversation's followers when its position is not the one last told.
+func (b *Board) tellPlace(l *line, conversationID string) {
+	o := b.open[conversationID]
+	if o == nil {
+		return
+	}
+	if position, ok := l.Place(conversationID); ok && position != o.told {
+		o.told = position
+		b.hub.Places(conversationID)
+	}
+}
+
+// staffChanged marks the lines of a staff member as changed: the estimate may be another.
+func (b *Board) staffChanged(s *staffMember) {
+	for _, id := range s.QueueIDs {
+		l := b.line(id)
+		l.dirty = true
+		l.forecast = nil
+		b.hub.Queue(id)
+	}
+	b.hub.Staff()
+}
+
+func (b *Board) line(id string) *line {
+	l := b.lines[id]
+	if l == nil {
+		l = &line{Line: queue.NewLine()}
+		b.lines[id] = l
+	}
+	return l
+}
+
+func (b *Board) staffMember(id string) *staffMember {
+	s := b.staff[id]
+	if s == nil {
+		s = &staffMember{Staff: store.Staff{ID: id}, conversations: map[string]struct{}{}}
+		b.staff[id] = s
+	}
+	return s
+}

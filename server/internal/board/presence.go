@@ -1,0 +1,162 @@
+package board
+
+import (
+	"time"
+
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/hub"
+)
+
+// presence is whether somebody is there: they have a stream open, or were heard of a moment ago.
+type presence struct {
+	streams int
+	seen    time.Time // of the last call, or of the end of the last stream
+	present bool
+	since   time.Time // of the last change of present; zero when not known
+}
+
+// lastSeen is when the one was last there.
+func (p *presence) lastSeen(now time.Time) time.Time {
+	if p.streams > 0 {
+		return now
+	}
+	return p.seen
+}
+
+// ArriveCustomer tells that a customer's stream opened. The function returned tells that it ended.
+func (b *Board) ArriveCustomer(conversationID string) (leave func()) {
+	b.mu.Lock()
+	b.customerStreams(conversationID, 1)
+	b.mu.Unlock()
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.customerStreams(conversationID, -1)
+	}
+}
+
+// SawCustomer tells that a customer made a call.
+func (b *Board) SawCustomer(conversationID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.customerStreams(conversationID, 0)
+}
+
+func (b *Board) customerStreams(conversationID string, delta int) {
+	o := b.open[conversationID]
+	if o == nil {
+		return
+	}
+	now := b.now()
+	o.customer.streams += delta
+	o.customer.seen = now
+	b.seenCustomers[conversationID] = struct{}{}
+	if !o.customer.present {
+		b.setCustomerPresent(o, true, now)
+	}
+	if o.warned {
+		o.warned = false
+		b.hub.Refresh(conversationID)
+	}
+}
+
+func (b *Board) setCustomerPresent(o *openConversation, present bool, at time.Time) {
+	o.customer.present = present
+	o.customer.since = at
+	id := o.conversation.ID
+	b.hub.Presence(id, chat.CustomerID, hub.Presence{Present: present, Since: at})
+	if o.conversation.State == chat.Waiting {
+		b.hub.Places(id)
+		b.queueChanged(o.conversation.QueueID)
+	}
+}
+
+// ArriveStaff tells that a staff member's stream opened. The function returned tells that it ended.
+func (b *Board) ArriveStaff(staffID string) (leave func()) {
+	b.mu.Lock()
+	b.staffStreams(staffID, 1)
+	b.mu.Unlock()
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.staffStreams(staffID, -1)
+	}
+}
+
+// SawStaff tells that a staff member made a call.
+func (b *Board) SawStaff(staffID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.staffStreams(staffID, 0)
+}
+
+func (b *Board) staffStreams(staffID string, delta int) {
+	s := b.staffMember(staffID)
+	now := b.now()
+	s.presence.streams += delta
+	s.presence.seen = now
+	b.seenStaff[staffID] = struct{}{}
+	if !s.presence.present {
+		b.setStaffPresent(staffID, s, true, now)
+	}
+}
+
+func (b *Board) setStaffPresent(staffID string, s *staffMember, present bool, at time.Time) {
+	s.presence.present = present
+	s.presence.since = at
+	for id := range s.conversations {
+		o := b.open[id]
+		if p := o.conversation.StaffParticipant(staffID); p != nil && p.Present() {
+			b.hub.Presence(id, p.ID, hub.Presence{Present: present, Since: at})
+		}
+	}
+	b.staffChanged(s)
+}
+
+// Presence tells whether the participants of a conversation are there, by participant id.
+func (b *Board) Presence(c *chat.Conversation) map[string]hub.Presence {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := map[string]hub.Presence{}
+	if o := b.open[c.ID]; o != nil {
+		known[chat.CustomerID] = hub.Presence{Present: o.customer.present, Since: o.customer.since}
+	}
+	for _, p := range c.Professionals() {
+		if s := b.staff[p.StaffID]; s != nil {
+			known[p.ID] = hub.Presence{Present: s.presence.present, Since: s.presence.since}
+		}
+	}
+	return known
+}
+
+// Seen is who was seen since the last call of TakeSeen, and when: customers by conversation, and staff.
+type Seen struct {
+	Customers, Staff map[string]time.Time
+}
+
+// TakeSeen returns who was seen since the last call, for the store.
+func (b *Board) TakeSeen() Seen {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	seen := Seen{Customers: map[string]time.Time{}, Staff: map[string]time.Time{}}
+	for id := range b.seenCustomers {
+		if o := b.open[id]; o != nil {
+			seen.Customers[id] = o.customer.lastSeen(now)
+			if o.customer.streams > 0 {
+				continue // seen again by the next call
+			}
+		}
+		delete(b.seenCustomers, id)
+	}
+	for id := range b.seenStaff {
+		if s := b.staff[id]; s != nil {
+			seen.Staff[id] = s.presence.lastSeen(now)
+			if s.presence.streams > 0 {
+				continue
+			}
+		}
+		delete(b.seenStaff, id)
+	}
+	return seen
+}

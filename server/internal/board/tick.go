@@ -1,0 +1,133 @@
+package board
+
+import (
+	"time"
+
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/hub"
+)
+
+// Tick does what time does to the board: who has been silent for too long is away, those further back in
+// line are told their places, and a customer's countdown is told. It is called about once a second.
+func (b *Board) Tick() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	for _, o := range b.open {
+		if o.customer.present && o.customer.streams == 0 && !now.Before(o.customer.seen.Add(b.config.PresenceGrace)) {
+			b.setCustomerPresent(o, false, o.customer.seen)
+		}
+		b.warn(o, now)
+	}
+	for id, s := range b.staff {
+		if s.presence.present && s.presence.streams == 0 && !now.Before(s.presence.seen.Add(b.config.PresenceGrace)) {
+			b.setStaffPresent(id, s, false, s.presence.seen)
+		}
+	}
+	for _, q := range b.catalogue.Book().Queues() {
+		l := b.line(q.ID)
+		status := q.Policy.Status(now, Pause(b.queues[q.ID]))
+		if l.dirty || status != l.status || now.Sub(l.toldTime) > forecastAge {
+			if l.dirty {
+				l.forecast = nil
+			}
+			l.dirty, l.status, l.toldTime = false, status, now
+			b.tellPlaces(l)
+			b.hub.Queue(q.ID)
+		}
+	}
+}
+
+// tellPlaces wakes everybody in a line. Each follower sends its place only when it is another than the
+// one it sent last.
+func (b *Board) tellPlaces(l *line) {
+	for position, e := range l.All() {
+		if o := b.open[e.ConversationID]; o != nil {
+			o.told = position
+			b.hub.Places(e.ConversationID)
+		}
+	}
+}
+
+// warn tells everybody that an active conversation will expire, once.
+func (b *Board) warn(o *openConversation, now time.Time) {
+	if o.conversation.State != chat.Active {
+		o.warned = false
+		return
+	}
+	due := !o.customer.present && !now.Before(b.expireTime(o).Add(-b.config.CustomerWarnedBefore))
+	if due != o.warned {
+		o.warned = due
+		b.hub.Refresh(o.conversation.ID)
+	}
+}
+
+// Due is what time has done to the open conversations: what a sweep is to do about it.
+type Due struct {
+	// Abandoned are waiting conversations whose customer was away for longer than the place is kept.
+	Abandoned []string
+	// NotReached are waiting conversations whose queue has closed and whose grace is over.
+	NotReached []string
+	// Expired are active conversations whose customer was away for too long.
+	Expired []string
+	// Lost are professionals who were away for too long, with the conversations they are in.
+	Lost map[string][]string
+}
+
+// Due tells what is due now.
+func (b *Board) Due() Due {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	due := Due{Lost: map[string][]string{}}
+	for id, o := range b.open {
+		switch o.conversation.State {
+		case chat.Waiting:
+			q, ok := b.catalogue.Book().Queue(o.conversation.QueueID)
+			if !ok {
+				continue // the catalogue refuses to drop a queue with people in it
+			}
+			if !o.customer.present && !now.Before(q.Policy.PlaceKeptUntil(o.customer.seen, b.back)) {
+				due.Abandoned = append(due.Abandoned, id)
+			} else if _, closed := q.Policy.ServedUntil(now); closed && now.After(b.back.Add(reachGrace)) {
+				due.NotReached = append(due.NotReached, id)
+			}
+		case chat.Active:
+			if !o.customer.present && !now.Before(b.expireTime(o)) {
+				due.Expired = append(due.Expired, id)
+			}
+		}
+	}
+	for id, s := range b.staff {
+		if s.presence.present || len(s.conversations) == 0 {
+			continue
+		}
+		if from := later(s.presence.seen, b.back); !now.Before(from.Add(b.config.StaffLostAfter)) {
+			for conversation := range s.conversations {
+				due.Lost[id] = append(due.Lost[id], conversation)
+			}
+		}
+	}
+	return due
+}
+
+// reachGrace is how long after coming back the service waits before it closes those whom closing time has
+// overtaken: their clients reconnect first, and hear why.
+const reachGrace = 30 * time.Second
+
+// Back tells when the service was back.
+func (b *Board) Back() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.back
+}
+
+// Hub is whom the board wakes.
+func (b *Board) Hub() *hub.Hub { return b.hub }
+
+func later(x, y time.Time) time.Time {
+	if x.After(y) {
+		return x
+	}
+	return y
+}

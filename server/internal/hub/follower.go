@@ -1,0 +1,134 @@
+package hub
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kupla-chat/kupla/server/internal/chat"
+)
+
+// maxShortcut is how many events a slot holds for one conversation before the reader is sent to the store.
+const maxShortcut = 64
+
+// Presence is whether a participant is there, and since when.
+type Presence struct {
+	Present bool
+	Since   time.Time // zero when not known
+}
+
+// News is what is new of one conversation.
+type News struct {
+	// Conversation is the latest state; nil when no event or state came. Shared: not to be changed.
+	Conversation *chat.Conversation
+	// Events are the events added, when they are few and without a gap; otherwise read the store.
+	Events []chat.Event
+	// Snapshot asks for a new snapshot: something changed without an event.
+	Snapshot  bool
+	ReadMarks map[string]int32
+	Presence  map[string]Presence
+	Typing    map[string]struct{}
+
+	overflow bool
+}
+
+// Pending is what came since the last Take.
+type Pending struct {
+	// News is what is new, by conversation.
+	News map[string]*News
+	// Added are conversations that came onto the follower's desk.
+	Added []string
+	// Queues are those whose line or status changed.
+	Queues map[string]struct{}
+	// Places tells that the places in the line may have changed.
+	Places bool
+	// Staff tells that staff changed: who is available, who is there.
+	Staff bool
+	// Catalogue tells that the catalogue was replaced.
+	Catalogue bool
+	// Tick tells that the shared timer asks for a sign of life or a check of credentials.
+	Tick bool
+	// Closing tells that the server is going down.
+	Closing bool
+}
+
+// Follower is one stream's slot. Its methods are safe for concurrent use.
+type Follower struct {
+	hub     *Hub
+	staffID string // whose desk; empty for others
+	queues  bool   // whether it hears of queues
+
+	wake chan struct{}
+	// again asks the shared timer for a wake, for what was held back.
+	again atomic.Bool
+	// lastFrame is when the stream last sent, in Unix nanoseconds. The shared timer goes by it.
+	lastFrame atomic.Int64
+
+	mu            sync.Mutex
+	pending       Pending
+	conversations map[string]struct{} // guarded by hub.mu
+}
+
+// Wake is readable when there is something to Take.
+func (f *Follower) Wake() <-chan struct{} { return f.wake }
+
+// Take empties the slot.
+func (f *Follower) Take() Pending {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.pending
+	f.pending = Pending{}
+	return p
+}
+
+// Sent tells when the stream last sent a frame.
+func (f *Follower) Sent(now time.Time) { f.lastFrame.Store(now.UnixNano()) }
+
+// Quiet is how long the stream has sent nothing.
+func (f *Follower) Quiet(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - f.lastFrame.Load())
+}
+
+// Again asks to be woken by the next tick of the shared timer, for what was held back until then.
+func (f *Follower) Again() { f.again.Store(true) }
+
+// Close ends the listening. It may be called more than once.
+func (f *Follower) Close() { f.hub.close(f) }
+
+// update changes the slot and wakes the reader.
+func (f *Follower) update(change func(*Pending)) {
+	f.mu.Lock()
+	change(&f.pending)
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is to wake already
+	}
+}
+
+func (p *Pending) news(conversationID string) *News {
+	if p.News == nil {
+		p.News = map[string]*News{}
+	}
+	n := p.News[conversationID]
+	if n == nil {
+		n = &News{}
+		p.News[conversationID] = n
+	}
+	return n
+}
+
+// add appends events to the shortcut, or gives it up when there are too many.
+func (n *News) add(c *chat.Conversation, events []chat.Event) {
+	n.Conversation = c
+	if n.overflow {
+		return
+	}
+	if len(n.Events)+len(events) > maxShortcut {
+		n.overflow = true
+		n.Events = nil
+		return
+	}
+	// The slot's own slice: the events are shared with other followers.
+	n.Events = append(n.Events[:len(n.Events):len(n.Events)], events...)
+}

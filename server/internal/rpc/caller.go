@@ -1,0 +1,127 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"log/slog"
+
+	"connectrpc.com/connect/v2"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
+	"github.com/kupla-chat/kupla/server/internal/access"
+)
+
+// call is what is known of who calls.
+type call struct {
+	access.Caller
+	procedure string
+	address   access.Address
+	token     string // to look the caller up again while a stream is open; never printed
+}
+
+type callKey struct{}
+
+// callFrom returns the call that a context is about. The interceptor puts it there, so it is always there.
+func callFrom(ctx context.Context) call {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c
+}
+
+// callerInterceptor finds out who calls, whether they may, and whether they call too much. It runs before
+// the request is read.
+func (s *Server) callerInterceptor(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+		policy, ok := policies[spec.Procedure]
+		if !ok {
+			return refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
+		}
+		c := call{procedure: spec.Procedure}
+		header, peer := requestHeader(ctx)
+		c.address = s.addresses.Caller(peer, header)
+		now := s.now()
+		charges := []access.Charge{{Scope: access.AddressCalls, Key: c.address.Key()}}
+		if spec.Procedure == kuplav1connect.ConversationServiceStartConversationProcedure {
+			charges = append(charges, access.Charge{Scope: access.AddressStarts, Key: c.address.Key()})
+		}
+		if !policy.anyone {
+			if err := s.identify(ctx, &c, header, policy, now); err != nil {
+				return err
+			}
+			charges = append(charges, access.Charge{Scope: access.TokenCalls, Key: c.TokenKey})
+			if spec.Procedure == kuplav1connect.ConversationServiceSendMessageProcedure {
+				charges = append(charges, access.Charge{Scope: access.TokenSends, Key: c.TokenKey})
+			}
+		}
+		if refusal, ok := s.limiter.AllowAll(now, charges...); !ok {
+			return refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
+		}
+		return next(context.WithValue(ctx, callKey{}, c), spec, stream)
+	}
+}
+
+// identify looks the caller's token up and holds it against the policy.
+func (s *Server) identify(ctx context.Context, c *call, header http.Header, policy policy, now time.Time) error {
+	if !access.HasCredential(header) {
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING)
+	}
+	// Whoever sent too many bad credentials waits, before another is looked up.
+	bad := access.Charge{Scope: access.AddressBadCredentials, Key: c.address.Key()}
+	if refusal, ok := s.limiter.Check(now, bad); !ok {
+		return refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
+	}
+	text, ok := access.BearerToken(header)
+	var err error
+	if ok {
+		c.token = text
+		c.Caller, err = s.authenticator.Authenticate(ctx, text)
+	}
+	if !ok || errors.Is(err, access.ErrInvalidToken) {
+		s.limiter.AllowAll(now, bad)
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Customer() && !policy.customer || !c.Customer() && !c.Has(policy.roles...) {
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_ROLE_REQUIRED, "required_roles", policy.who())
+	}
+	if c.Staff != nil {
+		s.board.Profile(*c.Staff)
+		s.board.SawStaff(c.Staff.ID)
+	}
+	return nil
+}
+
+// recheck looks the caller of an open stream up again: a token may expire or be revoked meanwhile.
+func (s *Server) recheck(ctx context.Context, c call) error {
+	if c.Staff == nil {
+		return nil // a conversation token ends with its conversation, and so does its stream
+	}
+	_, err := s.authenticator.Authenticate(ctx, c.token)
+	if errors.Is(err, access.ErrInvalidToken) {
+		return err
+	}
+	return nil // a store that cannot be asked ends nothing
+}
+
+// requestHeader is the header of the call and the address of its peer.
+func requestHeader(ctx context.Context) (http.Header, string) {
+	header := http.Header{}
+	info, ok := connect.CallInfoForServerContext(ctx)
+	if !ok {
+		return header, ""
+	}
+	for _, key := range []string{"Authorization", "X-Forwarded-For", "Forwarded"} {
+		if values := info.RequestHeader().Values(key); len(values) > 0 {
+			header[key] = values
+		}
+	}
+	return header, info.PeerAddr
+}
+
+func stackAttr() slog.Attr { return slog.String("stack", string(debug.Stack())) }

@@ -1,0 +1,402 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
+	"github.com/kupla-chat/kupla/server/internal/board"
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/hub"
+)
+
+const (
+	// eventsPerRead is how many events a follower reads from the store at once.
+	eventsPerRead = 200
+	// recheckAfter is how long what is known of an open stream's caller is good.
+	recheckAfter = 5 * time.Second
+	// tickEvery is how often the server's one timer ticks; a heartbeat that is due is sent by the tick
+	// before, so that no two frames are further apart than told.
+	tickEvery = time.Second
+	// shutdownRetry is after how long clients are asked to come back when the server goes down.
+	shutdownRetry = time.Second
+)
+
+// streamEnd is a stream that ends on purpose: the last frame says why.
+type streamEnd struct {
+	reason    kuplav1.GoAwayReason
+	reconnect bool
+	delay     time.Duration
+}
+
+func (e *streamEnd) Error() string { return "stream ends: " + e.reason.String() }
+
+func (e *streamEnd) proto() *kuplav1.GoAway {
+	return &kuplav1.GoAway{Reason: e.reason, Reconnect: e.reconnect, RetryDelay: durationpb.New(e.delay)}
+}
+
+// logFollower follows one log for one viewer: each event once, in order, up to what they may see.
+type logFollower struct {
+	server   *Server
+	conv     *chat.Conversation
+	viewer   viewer
+	position position
+}
+
+// resume takes a position from a cursor, when the log continues it. A reason tells that it does not.
+func (l *logFollower) resume(ctx context.Context, p position) (kuplav1.ResetReason, error) {
+	if p.sequence == 0 {
+		return kuplav1.ResetReason_RESET_REASON_UNSPECIFIED, nil
+	}
+	if p.sequence > l.conv.VisibleThrough(l.viewer.participant) {
+		return kuplav1.ResetReason_RESET_REASON_CURSOR_AHEAD, nil
+	}
+	events, err := l.server.store.Events(ctx, l.conv.ID, p.sequence-1, 1)
+	if err != nil {
+		return 0, err
+	}
+	if len(events) == 0 || events[0].Sequence != p.sequence {
+		return kuplav1.ResetReason_RESET_REASON_CURSOR_TOO_OLD, nil
+	}
+	if stamp(events[0]) != p.stamp {
+		return kuplav1.ResetReason_RESET_REASON_OTHER_HISTORY, nil
+	}
+	l.position = p
+	return kuplav1.ResetReason_RESET_REASON_UNSPECIFIED, nil
+}
+
+// learn takes in a newer state of the conversation.
+func (l *logFollower) learn(conv *chat.Conversation) {
+	if conv == nil || conv.LastSequence < l.conv.LastSequence {
+		return // a wake from before the conversation was read
+	}
+	l.conv = conv
+	l.viewer.participant = conv.Participant(l.viewer.participant.ID)
+}
+
+// catchUp sends what the viewer has not been sent yet: from the shortcut when it continues the position
+// exactly, otherwise from the store. It reports whether anything but messages was among it, which may have
+// changed what the viewer may do.
+func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send func(chat.Event) error) (more bool, err error) {
+	last := l.conv.VisibleThrough(l.viewer.participant)
+	one := func(e chat.Event) error {
+		l.position = at(e)
+		if _, ok := e.Kind.(chat.MessagePosted); !ok {
+			more = true
+		}
+		return send(e)
+	}
+	for _, e := range shortcut {
+		if e.Sequence == l.position.sequence+1 && e.Sequence <= last {
+			if err := one(e); err != nil {
+				return more, err
+			}
+		}
+	}
+	for l.position.sequence < last {
+		events, err := l.server.store.Events(ctx, l.conv.ID, l.position.sequence,
+			min(eventsPerRead, int(last-l.position.sequence)))
+		if err != nil {
+			return more, err
+		}
+		if len(events) == 0 {
+			return more, fmt.Errorf("%s has no event after %d", l.conv, l.position.sequence)
+		}
+		for _, e := range events {
+			if e.Sequence != l.position.sequence+1 {
+				return more, fmt.Errorf("%s continues %d with %d", l.conv, l.position.sequence, e.Sequence)
+			}
+			if err := one(e); err != nil {
+				return more, err
+			}
+		}
+	}
+	return more, nil
+}
+
+// ended tells why the viewer's following ends, once everything has been sent; nil while it goes on.
+func (l *logFollower) ended() *streamEnd {
+	switch {
+	case !l.viewer.participant.Present():
+		return &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_ACCESS_ENDED}
+	case l.conv.State == chat.Closed:
+		return &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_CONVERSATION_CLOSED}
+	}
+	return nil
+}
+
+// streamContext is what every stream has: its slot in the hub, its caller, and when they were looked up last.
+type streamContext struct {
+	server     *Server
+	call       call
+	follower   *hub.Follower
+	superseded <-chan struct{}
+	checked    time.Time
+}
+
+// openStream counts the stream and finds out whether there is room for it.
+func (s *Server) openStream(c call, f *hub.Follower) (*streamContext, func(), error) {
+	superseded, done, err := s.streams.Open(c.TokenKey, c.address)
+	if err != nil {
+		return nil, nil, refuseLater(kuplav1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, time.Minute,
+			"limit", strconv.Itoa(s.streams.Limits().PerAddress))
+	}
+	return &streamContext{server: s, call: c, follower: f, superseded: superseded, checked: s.now()}, done, nil
+}
+
+// wait waits for something new. The error is a *streamEnd when the stream is to end on purpose.
+func (sc *streamContext) wait(ctx context.Context) (hub.Pending, error) {
+	select {
+	case <-ctx.Done():
+		return hub.Pending{}, ctx.Err()
+	case <-sc.superseded:
+		return hub.Pending{}, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SUPERSEDED}
+	case <-sc.follower.Wake():
+	}
+	p := sc.follower.Take()
+	if p.Closing {
+		return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SHUTDOWN, reconnect: true, delay: shutdownRetry}
+	}
+	if now := sc.server.now(); now.Sub(sc.checked) >= recheckAfter {
+		sc.checked = now
+		if err := sc.server.recheck(ctx, sc.call); err != nil {
+			return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_TOKEN_ENDED}
+		}
+	}
+	return p, nil
+}
+
+// due reports whether a heartbeat is: nothing was sent for so long that the next tick would be too late.
+func (sc *streamContext) due() bool {
+	return sc.follower.Quiet(sc.server.now()) >= sc.server.Quiet()
+}
+
+// Quiet is after how long without a frame the timer is to wake a stream for its heartbeat.
+func (s *Server) Quiet() time.Duration { return max(s.config.Heartbeat-tickEvery, tickEvery) }
+
+func (s *Server) heartbeat() *kuplav1.Heartbeat {
+	return &kuplav1.Heartbeat{Interval: durationpb.New(s.config.Heartbeat)}
+}
+
+// conversationStream is one open FollowConversation.
+type conversationStream struct {
+	*streamContext
+	log    logFollower
+	stream kuplav1connect.ConversationServiceFollowConversationServerStream
+	place  *kuplav1.Place // the last one sent
+}
+
+// FollowConversation follows a conversation.
+func (s conversationService) FollowConversation(
+	ctx context.Context, req *kuplav1.FollowConversationRequest,
+	stream kuplav1connect.ConversationServiceFollowConversationServerStream,
+) error {
+	c := callFrom(ctx)
+	id := req.GetConversationId()
+	var from position
+	if req.GetCursor() != "" {
+		var err error
+		if from, err = parseConversationCursor(id, req.GetCursor()); err != nil {
+			return err
+		}
+	}
+	if err := mine(c, id); err != nil {
+		return err
+	}
+	// The follower comes first: what is committed from here on wakes it, what was committed before is read.
+	f := s.hub.FollowConversation(id, s.now())
+	defer f.Close()
+	conv, v, err := s.read(ctx, id)
+	if err != nil {
+		return err
+	}
+	sc, done, err := s.openStream(c, f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.Customer() {
+		defer s.board.ArriveCustomer(id)()
+	} else {
+		defer s.board.ArriveStaff(c.Staff.ID)()
+	}
+	st := &conversationStream{
+		streamContext: sc,
+		log:           logFollower{server: s.Server, conv: conv, viewer: v},
+		stream:        stream,
+	}
+	return st.run(ctx, from)
+}
+
+// run sends until the stream ends, and says why when it ends on purpose.
+func (st *conversationStream) run(ctx context.Context, from position) error {
+	err := st.begin(ctx, from)
+	for err == nil {
+		var p hub.Pending
+		if p, err = st.wait(ctx); err == nil {
+			err = st.step(ctx, p)
+		}
+	}
+	if end, ok := err.(*streamEnd); ok { //nolint:errorlint // Made here, never wrapped.
+		return st.send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_GoAway{GoAway: end.proto()},
+		})
+	}
+	return err
+}
+
+// begin sends the snapshot and the history after the cursor.
+func (st *conversationStream) begin(ctx context.Context, from position) error {
+	reason, err := st.log.resume(ctx, from)
+	if err != nil {
+		return err
+	}
+	if err := st.sendSnapshot(); err != nil {
+		return err
+	}
+	if reason != kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
+		// The snapshot is first on every stream; after the reset it comes again, as told, with the whole log.
+		if err := st.send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_Reset_{Reset_: &kuplav1.Reset{Reason: reason}},
+		}); err != nil {
+			return err
+		}
+		if err := st.sendSnapshot(); err != nil {
+			return err
+		}
+	}
+	if _, err := st.log.catchUp(ctx, nil, st.sendEvent); err != nil {
+		return err
+	}
+	if end := st.log.ended(); end != nil {
+		return end
+	}
+	return nil
+}
+
+// step sends what is new.
+func (st *conversationStream) step(ctx context.Context, p hub.Pending) error {
+	if n := p.News[st.log.conv.ID]; n != nil {
+		st.log.learn(n.Conversation)
+		more, err := st.log.catchUp(ctx, n.Events, st.sendEvent)
+		if err != nil {
+			return err
+		}
+		end := st.log.ended()
+		if (more || n.Snapshot) && (end == nil || st.log.conv.State == chat.Closed) {
+			if err := st.sendSnapshot(); err != nil {
+				return err
+			}
+		}
+		if end != nil {
+			return end
+		}
+		if err := st.sendSlots(n); err != nil {
+			return err
+		}
+	}
+	if p.Places {
+		if err := st.sendPlace(); err != nil {
+			return err
+		}
+	}
+	if st.due() {
+		return st.send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_Heartbeat{Heartbeat: st.server.heartbeat()},
+		})
+	}
+	return nil
+}
+
+func (st *conversationStream) send(frame *kuplav1.FollowConversationResponse) error {
+	frame.Cursor = conversationCursor(st.log.conv.ID, st.log.position)
+	if err := st.stream.Send(frame); err != nil {
+		return err
+	}
+	st.follower.Sent(st.server.now())
+	return nil
+}
+
+func (st *conversationStream) sendEvent(e chat.Event) error {
+	return st.send(&kuplav1.FollowConversationResponse{
+		Frame: &kuplav1.FollowConversationResponse_Event{Event: eventProto(e, st.log.viewer.to)},
+	})
+}
+
+func (st *conversationStream) sendSnapshot() error {
+	snapshot := st.server.snapshot(st.log.conv, st.log.viewer)
+	st.place = snapshot.GetPlace()
+	return st.send(&kuplav1.FollowConversationResponse{
+		Frame: &kuplav1.FollowConversationResponse_Snapshot{Snapshot: snapshot},
+	})
+}
+
+// sendPlace sends the place when it is another than the one sent last.
+func (st *conversationStream) sendPlace() error {
+	place, ok := st.server.board.Place(st.log.conv.ID)
+	if !ok {
+		return nil
+	}
+	now := newPlace(place, st.place)
+	if now == nil {
+		return nil
+	}
+	st.place = now
+	return st.send(&kuplav1.FollowConversationResponse{
+		Frame: &kuplav1.FollowConversationResponse_Place{Place: now},
+	})
+}
+
+// newPlace encodes a place that differs from the one told last in more than when it was true; otherwise nil.
+func newPlace(place board.Place, last *kuplav1.Place) *kuplav1.Place {
+	now := placeProto(place)
+	if last == nil {
+		return now
+	}
+	then := proto.CloneOf(last)
+	then.AsOfTime = now.AsOfTime
+	then.MovedBack = false
+	if then.GetEstimate() != nil {
+		then.Estimate.AsOfTime = now.GetEstimate().GetAsOfTime()
+	}
+	if proto.Equal(then, now) {
+		return nil
+	}
+	now.MovedBack = now.GetPosition() > last.GetPosition()
+	return now
+}
+
+// sendSlots sends read marks, presence and typing.
+func (st *conversationStream) sendSlots(n *hub.News) error {
+	for id, sequence := range n.ReadMarks {
+		if err := st.send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_ReadMark{ReadMark: readMarkProto(id, sequence)},
+		}); err != nil {
+			return err
+		}
+	}
+	for id, presence := range n.Presence {
+		if err := st.send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_Presence{Presence: presenceProto(id, presence)},
+		}); err != nil {
+			return err
+		}
+	}
+	for id := range n.Typing {
+		if id == st.log.viewer.participant.ID {
+			continue
+		}
+		if err := st.send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_Typing{Typing: &kuplav1.Typing{ParticipantId: id}},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package rpc
+
+import (
+	"context"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+)
+
+// registerHealth registers the standard grpc.health.v1 service. No Connect package serves it for this version
+// of Connect, and it is small.
+func registerHealth(server *connect.Server, s *Server) {
+	methods := healthpb.File_grpc_health_v1_health_proto.Services().ByName("Health").Methods()
+	spec := func(name protoreflect.Name, procedure string, streamType connect.StreamType) connect.Spec {
+		return connect.Spec{Procedure: procedure, Schema: methods.ByName(name), StreamType: streamType}
+	}
+	server.Register(
+		connect.Method{
+			Spec: spec("Check", healthpb.Health_Check_FullMethodName, connect.StreamTypeUnary),
+			Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+				var req healthpb.HealthCheckRequest
+				if err := stream.Receive(&req); err != nil {
+					return err
+				}
+				if !s.serves(req.GetService()) {
+					return refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
+				}
+				return stream.Send(&healthpb.HealthCheckResponse{Status: s.serving(ctx)})
+			},
+		},
+		connect.Method{
+			Spec: spec("List", healthpb.Health_List_FullMethodName, connect.StreamTypeUnary),
+			Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+				var req healthpb.HealthListRequest
+				if err := stream.Receive(&req); err != nil {
+					return err
+				}
+				out := &healthpb.HealthListResponse{Statuses: map[string]*healthpb.HealthCheckResponse{}}
+				status := s.serving(ctx)
+				for _, name := range append([]string{""}, s.services()...) {
+					out.Statuses[name] = &healthpb.HealthCheckResponse{Status: status}
+				}
+				return stream.Send(out)
+			},
+		},
+		connect.Method{
+			Spec:    spec("Watch", healthpb.Health_Watch_FullMethodName, connect.StreamTypeServer),
+			Handler: s.watchHealth,
+		},
+	)
+}
+
+// healthEvery is how often a health stream looks.
+const healthEvery = 5 * time.Second
+
+// watchHealth sends the status, and again whenever it changes. A service that there is not is unknown, as
+// the standard has it, and may come.
+func (s *Server) watchHealth(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req healthpb.HealthCheckRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	f := s.hub.FollowQueues(s.now())
+	defer f.Close()
+	sc, done, err := s.openStream(callFrom(ctx), f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ticker := time.NewTicker(healthEvery)
+	defer ticker.Stop()
+	var last healthpb.HealthCheckResponse_ServingStatus = -1
+	for {
+		status := s.serving(ctx)
+		if !s.serves(req.GetService()) {
+			status = healthpb.HealthCheckResponse_SERVICE_UNKNOWN
+		}
+		if status != last {
+			last = status
+			if err := stream.Send(&healthpb.HealthCheckResponse{Status: status}); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sc.superseded:
+			return refuse(kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED)
+		case <-ticker.C:
+		case <-f.Wake():
+			if f.Take().Closing {
+				return stream.Send(&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_NOT_SERVING})
+			}
+		}
+	}
+}
+
+// services names the services of the contract.
+func (s *Server) services() []string {
+	var names []string
+	for _, file := range contractFiles() {
+		for i := range file.Services().Len() {
+			names = append(names, string(file.Services().Get(i).FullName()))
+		}
+	}
+	return names
+}
+
+func (s *Server) serves(service string) bool {
+	if service == "" || service == string(healthpb.Health_ServiceDesc.ServiceName) {
+		return true
+	}
+	for _, name := range s.services() {
+		if name == service {
+			return true
+		}
+	}
+	return false
+}
+
+// serving tells whether the store can be used.
+func (s *Server) serving(ctx context.Context) healthpb.HealthCheckResponse_ServingStatus {
+	if err := s.store.Healthy(ctx); err != nil {
+		return healthpb.HealthCheckResponse_NOT_SERVING
+	}
+	return healthpb.HealthCheckResponse_SERVING
+}
+
+// contractFiles are the files of the contract that hold services.
+func contractFiles() []protoreflect.FileDescriptor {
+	return []protoreflect.FileDescriptor{
+		kuplav1.File_kupla_v1_queue_service_proto,
+		kuplav1.File_kupla_v1_conversation_service_proto,
+		kuplav1.File_kupla_v1_desk_service_proto,
+		kuplav1.File_kupla_v1_feedback_service_proto,
+		kuplav1.File_kupla_v1_catalogue_service_proto,
+	}
+}

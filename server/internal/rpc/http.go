@@ -1,0 +1,148 @@
+package rpc
+
+import (
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	connectcors "connectrpc.com/cors"
+	"connectrpc.com/grpcreflect"
+	"github.com/rs/cors"
+
+	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
+)
+
+// HTTPConfig is how the contract is served over HTTP. Zero values take the defaults.
+type HTTPConfig struct {
+	// AllowedOrigins are the origins of the web pages that may call. None means none but our own. "*" is for
+	// development.
+	AllowedOrigins []string
+	// Reflection serves gRPC reflection. For development: it tells everybody what there is.
+	Reflection bool
+	// WriteTimeout is how long one write may take before the peer counts as dead. Default 30 s. It is set
+	// anew for each write, so a stream lives as long as it is read.
+	WriteTimeout time.Duration
+}
+
+const (
+	// compressFrom is the smallest message that is compressed: below it gzip costs more than it saves.
+	compressFrom = 1024
+	// envelope is room for what a protocol puts around a message.
+	envelope = 4096
+)
+
+// Handler serves the contract: Connect, gRPC and gRPC-Web on one port.
+func (s *Server) Handler(config HTTPConfig) http.Handler {
+	set(&config.WriteTimeout, 30*time.Second)
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, s.connect,
+		connecthttp.WithCompressMinBytes(compressFrom),
+		connecthttp.WithConditionalOptions(func(spec connect.Spec) []connecthttp.Option {
+			return []connecthttp.Option{connecthttp.WithReadMaxBytes(s.requestBytes(spec.Procedure))}
+		}),
+	)
+	if config.Reflection {
+		reflector := grpcreflect.NewStaticReflector(append(s.services(), "grpc.health.v1.Health")...)
+		mux.Handle(grpcreflect.NewHandlerV1(reflector))
+		mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+	}
+	handler := http.Handler(mux)
+	handler = s.limitBody(handler)
+	handler = securityHeaders(handler)
+	handler = rollingDeadline(handler, config.WriteTimeout)
+	handler = cors.New(cors.Options{
+		AllowedOrigins: orNone(config.AllowedOrigins),
+		AllowedMethods: connectcors.AllowedMethods(),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),
+		ExposedHeaders: connectcors.ExposedHeaders(),
+		MaxAge:         int((2 * time.Hour).Seconds()),
+	}).Handler(handler)
+	return handler
+}
+
+// orNone keeps rs/cors from taking an empty list for "everybody".
+func orNone(origins []string) []string {
+	if len(origins) == 0 {
+		return []string{"null-origin.invalid"}
+	}
+	return origins
+}
+
+func (s *Server) requestBytes(procedure string) int {
+	if procedure == kuplav1connect.CatalogueServiceApplyCatalogueProcedure {
+		return s.config.CatalogueBytes
+	}
+	return s.config.RequestBytes
+}
+
+// limitBody bounds what is read of a request, whatever protocol it comes by.
+func (s *Server) limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// securityHeaders adds what keeps browsers from guessing and framing.
+func securityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// rollingDeadline gives each write its own deadline, so that a dead peer is found and a live one never cut. It
+// also marks every answer as not to be kept, but for those that are the same for everybody and say so.
+// http.Server.WriteTimeout would count from the request and end every stream.
+func rollingDeadline(next http.Handler, timeout time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&deadlineWriter{ResponseWriter: w, controller: http.NewResponseController(w), timeout: timeout}, r)
+	})
+}
+
+type deadlineWriter struct {
+	http.ResponseWriter
+	controller *http.ResponseController
+	timeout    time.Duration
+	began      bool
+}
+
+// WriteHeader marks an answer as not to be kept unless it says otherwise.
+func (w *deadlineWriter) WriteHeader(status int) {
+	if h := w.Header(); h.Get("Cache-Control") == "" || status != http.StatusOK {
+		h.Set("Cache-Control", "no-store")
+	}
+	w.began = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *deadlineWriter) Write(b []byte) (int, error) {
+	if !w.began {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.extend()
+	return w.ResponseWriter.Write(b)
+}
+
+// Flush sends what was written. A flush may block on a peer that does not read, so it has a deadline too.
+func (w *deadlineWriter) Flush() {
+	w.extend()
+	_ = w.controller.Flush() // a failed flush shows at the next write
+}
+
+// FlushError is Flush for http.ResponseController.
+func (w *deadlineWriter) FlushError() error {
+	w.extend()
+	return w.controller.Flush()
+}
+
+func (w *deadlineWriter) extend() {
+	_ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout)) // not supported by test recorders, which never block
+}
+
+// Unwrap is for http.ResponseController.
+func (w *deadlineWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,52 @@
+package rpc
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kupla-chat/kupla/server/internal/store"
+)
+
+// withRequestID is a request of the contract that is remembered by its id.
+type withRequestID interface {
+	proto.Message
+	GetRequestId() string
+}
+
+// request names a call for the store: who asks, by which id, and what. Whoever has a conversation token is
+// named by their part in the conversation and not by the token, of which they may have several.
+func request(c call, message withRequestID) (store.Request, error) {
+	id, err := uuid.Parse(message.GetRequestId())
+	if err != nil {
+		// The contract's rules have looked at it already.
+		return store.Request{}, fmt.Errorf("request id that passed validation: %w", err)
+	}
+	caller := "start" // nobody is known yet: the id is unique globally
+	switch {
+	case c.Customer():
+		caller = "participant:" + c.ConversationID + ":" + c.ParticipantID
+	case c.Staff != nil:
+		caller = "staff:" + c.Staff.ID
+	}
+	fingerprint, err := fingerprint(c.procedure, message)
+	return store.Request{Caller: caller, ID: id, Fingerprint: fingerprint}, err
+}
+
+// fingerprint tells content from other content: a hash over the procedure and the request without its id.
+func fingerprint(procedure string, message proto.Message) (sum [8]byte, err error) {
+	bare := proto.CloneOf(message)
+	fields := bare.ProtoReflect().Descriptor().Fields()
+	if field := fields.ByName("request_id"); field != nil {
+		bare.ProtoReflect().Clear(field)
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte(procedure+"\x00"), bare)
+	if err != nil {
+		return sum, fmt.Errorf("encode request: %w", err)
+	}
+	full := sha256.Sum256(b)
+	copy(sum[:], full[:])
+	return sum, nil
+}

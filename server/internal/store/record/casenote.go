@@ -1,0 +1,32 @@
+package record
+
+import (
+	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/record/recordv1"
+)
+
+// EncodeCaseNote makes the bytes of a case note: all but its number and conversation, which are columns. It
+// fails for text that is not UTF-8.
+func EncodeCaseNote(n store.CaseNote) ([]byte, error) {
+	return marshal(&recordv1.CaseNote{
+		Id:          n.ID,
+		StaffId:     n.StaffID,
+		DisplayName: n.DisplayName,
+		Text:        n.Text,
+		Time:        Micros(n.Time),
+	})
+}
+
+// DecodeCaseNote reads a case note's bytes into it, and leaves the rest as it is.
+func DecodeCaseNote(data []byte, n *store.CaseNote) error {
+	var m recordv1.CaseNote
+	if err := unmarshal(data, &m); err != nil {
+		return err
+	}
+	n.ID = m.Id
+	n.StaffID = m.StaffId
+	n.DisplayName = m.DisplayName
+	n.Text = m.Text
+	n.Time = Time(m.Time)
+	return nil
+}

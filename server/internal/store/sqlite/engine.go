@@ -1,0 +1,360 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/committer"
+	"github.com/kupla-chat/kupla/server/internal/store/record"
+)
+
+var _ committer.Engine = (*engine)(nil)
+
+// engine is the committer's. Only the committer's goroutine uses it, once the store is open.
+type engine struct {
+	*connection
+	memory *memory
+	// stale tells that a commit failed, so that memory may differ from the file.
+	stale bool
+	// commitHook stands between the store and its commits in tests. It is nil otherwise.
+	commitHook func(commit func() error) error
+}
+
+// Load is committer.Engine's.
+func (e *engine) Load(ctx context.Context, need *committer.Need) (*committer.Loaded, error) {
+	if _, err := e.exec(ctx, begin); err != nil {
+		return nil, failure(err)
+	}
+	l, err := e.load(ctx, need)
+	if err != nil {
+		e.abort()
+		return nil, failure(err)
+	}
+	return l, nil
+}
+
+func (e *engine) load(ctx context.Context, need *committer.Need) (*committer.Loaded, error) {
+	if e.stale {
+		if err := e.reload(ctx); err != nil {
+			return nil, err
+		}
+	}
+	l := &committer.Loaded{
+		Staff:         make(map[string]store.Staff, len(need.Staff)),
+		Queues:        make(map[string]store.Queue, len(need.Queues)),
+		Conversations: make(map[string]committer.Conversation, len(need.Conversations)),
+		Requests:      make(map[committer.RequestKey]committer.Remembered, len(need.Requests)),
+	}
+	e.memory.fill(need, l)
+	for _, id := range need.Staff {
+		var s store.Staff
+		err := scanStaff(&s, func(into ...any) error { return e.row(ctx, selectStaff, []any{id}, into...) })
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		l.Staff[id] = s
+	}
+	for _, id := range need.Conversations {
+		c, ok, err := e.conversation(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			l.Conversations[id] = c
+		}
+	}
+	if err := e.loadRequests(ctx, need.Requests, l); err != nil {
+		return nil, err
+	}
+	if need.Catalogue {
+		var c store.Catalogue
+		err := scanCatalogue(&c, func(into ...any) error { return e.row(ctx, selectCatalogue, nil, into...) })
+		switch {
+		case err == nil:
+			l.Catalogue = &c
+		case !errors.Is(err, sql.ErrNoRows):
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// reload makes the memory what the file holds. It runs in a transaction.
+func (e *engine) reload(ctx context.Context) error {
+	open, err := e.selectOpen(ctx)
+	if err != nil {
+		return err
+	}
+	var queues []store.Queue
+	err = e.each(ctx, selectQueues, nil, func(rows *sql.Rows) error {
+		var q store.Queue
+		var arrival, resume int64
+		err := rows.Scan(&q.ID, &arrival, &q.Paused, &resume)
+		q.LastArrival, q.ResumeTime = record.Time(arrival), record.Time(resume)
+		queues = append(queues, q)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.memory.reset(open, queues)
+	e.stale = false
+	return nil
+}
+
+func (e *engine) selectOpen(ctx context.Context) ([]committer.Conversation, error) {
+	var list []committer.Conversation
+	err := e.each(ctx, selectOpen, nil, func(rows *sql.Rows) error {
+		c, _, err := scanConversation(rows.Scan)
+		list = append(list, c)
+		return err
+	})
+	return list, err
+}
+
+func (e *engine) conversation(ctx context.Context, id string) (committer.Conversation, bool, error) {
+	c, epoch, ok := e.memory.conversation(id)
+	if ok {
+		return c, true, nil
+	}
+	c, bytes, err := scanConversation(func(into ...any) error {
+		return e.row(ctx, selectConversation, []any{id}, into...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, false, nil
+	}
+	if err != nil {
+		return c, false, err
+	}
+	e.memory.keep(c, bytes, epoch)
+	return c, true, nil
+}
+
+// loadRequests looks the batch's requests up, as many at once as there are.
+func (e *engine) loadRequests(ctx context.Context, keys []committer.RequestKey, l *committer.Loaded) error {
+	var apart, onEvents []any
+	ids := make(map[int64]string, len(l.Conversations))
+	for i := range keys {
+		k := &keys[i]
+		if k.ConversationID == "" {
+			apart = append(apart, k.Key[:])
+		} else if c, ok := l.Conversations[k.ConversationID]; ok {
+			ids[c.Key] = k.ConversationID
+			onEvents = append(onEvents, c.Key, k.Key[:])
+		}
+	}
+	err := e.inChunks(ctx, selectRequests, requestChunk, apart, func(rows *sql.Rows) error {
+		key, r, err := scanRequest(rows.Scan)
+		l.Requests[committer.RequestKey{Key: key}] = r
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.inChunks(ctx, selectEventRequests, 2*requestChunk, onEvents, func(rows *sql.Rows) error {
+		var conversation int64
+		var key sql.RawBytes
+		r, err := scanEventRequest(func(into ...any) error {
+			return rows.Scan(append([]any{&conversation, &key}, into...)...)
+		})
+		if err != nil {
+			return err
+		}
+		at := committer.RequestKey{ConversationID: ids[conversation]}
+		if err := fill(at.Key[:], key); err != nil {
+			return err
+		}
+		r.Result.ConversationID = at.ConversationID
+		l.Requests[at] = r
+		return nil
+	})
+}
+
+// inChunks runs a query with its arguments a chunk at a time. The last chunk is filled up with NULL, which
+// equals nothing.
+func (e *engine) inChunks(
+	ctx context.Context, q *query, size int, args []any, scan func(*sql.Rows) error,
+) error {
+	for len(args) > 0 {
+		chunk := args[:min(size, len(args))]
+		args = args[len(chunk):]
+		for len(chunk) < size {
+			chunk = append(chunk, nil)
+		}
+		if err := e.each(ctx, q, chunk, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FeedbackTokenUsed is committer.Engine's.
+func (e *engine) FeedbackTokenUsed(ctx context.Context, hash [32]byte) (bool, error) {
+	var one int
+	err := e.row(ctx, selectFeedbackToken, []any{hash[:]}, &one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, failure(err)
+}
+
+// Commit is committer.Engine's.
+func (e *engine) Commit(ctx context.Context, w *committer.Writes) error {
+	if err := e.write(ctx, w); err != nil {
+		e.abort()
+		return failure(err)
+	}
+	e.memory.committing()
+	finish := func() error {
+		_, err := e.exec(ctx, commit)
+		return err
+	}
+	if e.commitHook != nil {
+		inner := finish
+		finish = func() error { return e.commitHook(inner) }
+	}
+	if err := finish(); err != nil {
+		e.stale = true
+		e.abort()
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	e.memory.apply(w)
+	return nil
+}
+
+// Rollback is committer.Engine's.
+func (e *engine) Rollback(context.Context) { e.abort() }
+
+func (e *engine) write(ctx context.Context, w *committer.Writes) error {
+	for _, c := range w.Conversations {
+		if err := e.writeConversation(ctx, c); err != nil {
+			return err
+		}
+	}
+	for i := range w.Events {
+		v := &w.Events[i]
+		var key, fingerprint any // NULL for most
+		if v.Carries {
+			key, fingerprint = v.RequestKey[:], v.Fingerprint[:]
+		}
+		if _, err := e.exec(ctx, insertEvent,
+			v.Conversation.Key, int64(v.Sequence), v.At, key, fingerprint, v.Payload); err != nil {
+			return err
+		}
+	}
+	for i := range w.Requests {
+		r := &w.Requests[i]
+		if _, err := e.exec(ctx, insertRequest, r.Key[:], r.Fingerprint[:], r.Result.ConversationID,
+			int64(r.Result.Sequence), r.Result.Ref, record.Micros(r.Result.Time)); err != nil {
+			return err
+		}
+	}
+	for i := range w.ConversationTokens {
+		t := &w.ConversationTokens[i]
+		if _, err := e.exec(ctx, insertConversationToken, t.Token.Hash[:], t.Key(), t.Token.ParticipantID,
+			record.Micros(t.Token.CreateTime)); err != nil {
+			return err
+		}
+	}
+	for i := range w.CaseNotes {
+		n := &w.CaseNotes[i]
+		if _, err := e.exec(ctx, insertCaseNote, n.Key(), n.Data); err != nil {
+			return err
+		}
+	}
+	for _, c := range w.Contacts {
+		if _, err := e.exec(ctx, insertContact, c.ConversationID, c.QueueID, c.Language,
+			record.Micros(c.CreateTime), record.Micros(c.TakeTime), record.Micros(c.CloseTime),
+			int64(c.CloseReason)); err != nil {
+			return err
+		}
+	}
+	for _, q := range w.Queues {
+		if _, err := e.exec(ctx, putQueue,
+			q.ID, record.Micros(q.LastArrival), q.Paused, record.Micros(q.ResumeTime)); err != nil {
+			return err
+		}
+	}
+	for _, s := range w.Staff {
+		profile, err := record.EncodeStaffProfile(s)
+		if err != nil {
+			return fmt.Errorf("%w: %w", committer.ErrRejected, err)
+		}
+		if _, err := e.exec(ctx, updateStaff,
+			profile, int64(s.Availability), record.Micros(s.AvailabilityTime), s.ID); err != nil {
+			return err
+		}
+	}
+	if c := w.Catalogue; c != nil {
+		if _, err := e.exec(ctx, putCatalogue, blob(c.Data), c.Etag, record.Micros(c.ApplyTime)); err != nil {
+			return err
+		}
+	}
+	return e.writeFeedback(ctx, w)
+}
+
+func (e *engine) writeConversation(ctx context.Context, c *committer.ConversationWrite) error {
+	v := c.After
+	arrival := record.Micros(v.ArrivalTime)
+	if c.Before == nil {
+		r, err := e.exec(ctx, insertConversation,
+			v.ID, c.Version, v.QueueID, int64(v.State), arrival, int64(v.LastSequence), c.Data)
+		if err != nil {
+			return err
+		}
+		c.Key, err = r.LastInsertId()
+		return err
+	}
+	var r sql.Result
+	var err error
+	if b := c.Before; b.State == v.State && b.QueueID == v.QueueID && b.ArrivalTime.Equal(v.ArrivalTime) {
+		r, err = e.exec(ctx, updateConversation, c.Version, int64(v.LastSequence), c.Data, c.Key, c.BaseVersion)
+	} else {
+		r, err = e.exec(ctx, moveConversation, c.Version, int64(v.LastSequence), c.Data,
+			v.QueueID, int64(v.State), arrival, c.Key, c.BaseVersion)
+	}
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		// Something else than this server wrote it, or a commit that was told to have failed has not.
+		e.stale = true
+		return errors.Join(fmt.Errorf("%w: a conversation is not as it was loaded", store.ErrUnavailable), err)
+	}
+	if v.State == chat.Closed && c.Before.State != chat.Closed {
+		_, err = e.exec(ctx, deleteCustomerSeen, c.Key)
+	}
+	return err
+}
+
+func (e *engine) writeFeedback(ctx context.Context, w *committer.Writes) error {
+	for _, f := range w.Feedback {
+		var id [16]byte
+		_, _ = rand.Read(id[:]) // It never fails: see crypto/rand.
+		if _, err := e.exec(ctx, insertFeedback, id[:], f.QueueID, f.Date, f.Language, blob(f.Answers)); err != nil {
+			return err
+		}
+	}
+	for i := range w.FeedbackTokens {
+		if _, err := e.exec(ctx, insertFeedbackToken, w.FeedbackTokens[i][:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blob makes nothing an empty blob: nil is NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/committer"
+)
+
+// The bounds of what is remembered beside the open conversations, which are bounded by the queues'
+// capacities and those of the professionals.
+const (
+	maxClosed      = 4096
+	maxClosedBytes = 16 << 20
+	maxTokens      = 65536
+)
+
+// memory is the committed state as far as it is kept in memory. What it hands out is shared and never
+// changed.
+type memory struct {
+	mu     sync.Mutex
+	open   map[string]committer.Conversation
+	closed lru[string, committer.Conversation]
+	tokens lru[[32]byte, store.ConversationToken]
+	counts committer.Counts
+	queues map[string]store.Queue
+	// epoch is moved on before every commit and after it. A reader may add what it has read only when no
+	// commit came between, or it might put back what is no longer so.
+	epoch int64
+}
+
+func newMemory() *memory {
+	m := &memory{}
+	m.closed.limit, m.closed.limitBytes = maxClosed, maxClosedBytes
+	m.tokens.limit = maxTokens
+	m.reset(nil, nil)
+	return m
+}
+
+// reset makes the memory hold these open conversations and queues, and nothing else.
+func (m *memory) reset(open []committer.Conversation, queues []store.Queue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.epoch++
+	m.open = make(map[string]committer.Conversation, len(open))
+	m.counts = committer.NewCounts()
+	for _, c := range open {
+		m.open[c.State.ID] = c
+		m.counts.Move(nil, c.State)
+	}
+	m.queues = make(map[string]store.Queue, len(queues))
+	for _, q := range queues {
+		m.queues[q.ID] = q
+	}
+	m.closed.clear()
+	m.tokens.clear()
+}
+
+func (m *memory) conversation(id string) (c committer.Conversation, epoch int64, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c, ok = m.open[id]; !ok {
+		c, ok = m.closed.get(id)
+	}
+	return c, m.epoch, ok
+}
+
+// keep adds a closed conversation that was read from the database since the epoch was told.
+func (m *memory) keep(c committer.Conversation, bytes int, epoch int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.epoch == epoch && c.State.State == chat.Closed {
+		m.closed.put(c.State.ID, c, bytes)
+	}
+}
+
+// token and keepToken need no epoch: a conversation's token never changes.
+func (m *memory) token(hash [32]byte) (store.ConversationToken, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tokens.get(hash)
+}
+
+func (m *memory) keepToken(t store.ConversationToken) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tokens.put(t.Hash, t, 0)
+}
+
+func (m *memory) openConversations() []*chat.Conversation {
+	m.mu.Lock()
+	list := make([]*chat.Conversation, 0, len(m.open))
+	for _, c := range m.open {
+		list = append(list, c.State)
+	}
+	m.mu.Unlock()
+	slices.SortFunc(list, func(a, b *chat.Conversation) int { return a.ArrivalTime.Compare(b.ArrivalTime) })
+	return list
+}
+
+func (m *memory) allQueues() []store.Queue {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]store.Queue, 0, len(m.queues))
+	for _, id := range slices.Sorted(maps.Keys(m.queues)) {
+		list = append(list, m.queues[id])
+	}
+	return list
+}
+
+// fill copies what a batch needs of queues and counts.
+func (m *memory) fill(need *committer.Need, l *committer.Loaded) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l.Counts = committer.NewCounts()
+	for _, id := range need.Queues {
+		if q, ok := m.queues[id]; ok {
+			l.Queues[id] = q
+		}
+		l.Counts.Waiting[id] = m.counts.Waiting[id]
+	}
+	for _, id := range need.Staff {
+		l.Counts.Staff[id] = m.counts.Staff[id]
+	}
+	for _, o := range need.Origins {
+		l.Counts.Origins[o] = m.counts.Origins[o]
+	}
+}
+
+// committing tells that a commit is about to begin.
+func (m *memory) committing() {
+	m.mu.Lock()
+	m.epoch++
+	m.mu.Unlock()
+}
+
+// apply makes what was committed what is remembered.
+func (m *memory) apply(w *committer.Writes) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.epoch++
+	for _, c := range w.Conversations {
+		id := c.After.ID
+		kept := committer.Conversation{Key: c.Key, Version: c.Version, State: c.After}
+		m.counts.Move(c.Before, c.After)
+		if c.After.State == chat.Closed {
+			delete(m.open, id)
+			m.closed.put(id, kept, len(c.Data))
+		} else {
+			m.open[id] = kept
+		}
+	}
+	for _, q := range w.Queues {
+		m.queues[q.ID] = q
+	}
+	for i := range w.ConversationTokens {
+		t := w.ConversationTokens[i].Token
+		m.tokens.put(t.Hash, t, 0)
+	}
+}

@@ -1,0 +1,130 @@
+// Package worker does what time does: abandoned places, conversations that nobody reached or that expired,
+// professionals who were lost, and the one timer that streams are woken by.
+//
+// A sweep is ordinary commands, each of which looks again under the store's locks. So it may run at any
+// moment, twice, or on two servers at once, without harm.
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/kupla-chat/kupla/server/internal/board"
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/hub"
+	"github.com/kupla-chat/kupla/server/internal/store"
+)
+
+// Config is how often things are done. Zero values take the defaults.
+type Config struct {
+	// Tick is how often the board is looked at and streams are woken. Default 1 s.
+	Tick time.Duration
+	// Seen is how often it is written when people were last seen. Default 20 s.
+	Seen time.Duration
+	// Tidy is how often memory of past callers is given back. Default 1 minute.
+	Tidy time.Duration
+	// Quiet is after how long without a frame a stream is woken for its heartbeat.
+	Quiet time.Duration
+	// OnTidy is what Tidy does.
+	OnTidy func(now time.Time)
+}
+
+// Worker is the server's one timer.
+type Worker struct {
+	store  store.Store
+	board  *board.Board
+	hub    *hub.Hub
+	now    func() time.Time
+	log    *slog.Logger
+	config Config
+}
+
+// New makes a worker. Run makes it work.
+func New(s store.Store, b *board.Board, h *hub.Hub, now func() time.Time, log *slog.Logger, config Config) *Worker {
+	if config.Tick == 0 {
+		config.Tick = time.Second
+	}
+	if config.Seen == 0 {
+		config.Seen = 20 * time.Second
+	}
+	if config.Tidy == 0 {
+		config.Tidy = time.Minute
+	}
+	return &Worker{store: s, board: b, hub: h, now: now, log: log, config: config}
+}
+
+// Run works until ctx ends. What was seen last is written before it returns.
+func (w *Worker) Run(ctx context.Context) {
+	tick := time.NewTicker(w.config.Tick)
+	defer tick.Stop()
+	seen := w.now()
+	tidied := seen
+	for {
+		select {
+		case <-ctx.Done():
+			// The last word of when people were there, so that absence counts from it after a restart.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			w.writeSeen(last)
+			cancel()
+			return
+		case <-tick.C:
+		}
+		now := w.now()
+		w.board.Tick()
+		w.hub.Tick(now, w.config.Quiet)
+		w.sweep(ctx)
+		if now.Sub(seen) >= w.config.Seen {
+			seen = now
+			w.writeSeen(ctx)
+		}
+		if now.Sub(tidied) >= w.config.Tidy && w.config.OnTidy != nil {
+			tidied = now
+			w.config.OnTidy(now)
+		}
+	}
+}
+
+// writeSeen writes when people were last seen.
+func (w *Worker) writeSeen(ctx context.Context) {
+	seen := w.board.TakeSeen()
+	if len(seen.Customers)+len(seen.Staff) == 0 {
+		return
+	}
+	if err := w.store.Seen(ctx, seen.Customers, seen.Staff); err != nil {
+		// The next write has the same people in it, or later times of them.
+		w.log.WarnContext(ctx, "could not write when people were last seen", "error", err)
+	}
+}
+
+// sweep does what is due.
+func (w *Worker) sweep(ctx context.Context) {
+	due := w.board.Due()
+	for _, id := range due.Abandoned {
+		w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.Abandon(now) })
+	}
+	for _, id := range due.NotReached {
+		w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.NotReach(now) })
+	}
+	for _, id := range due.Expired {
+		w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.Expire(now) })
+	}
+	for staffID, conversations := range due.Lost {
+		for _, id := range conversations {
+			w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.LoseProfessional(staffID, now) })
+		}
+	}
+}
+
+// change runs one command of a sweep. A refusal means that somebody was quicker: the customer came back, or
+// was taken.
+func (w *Worker) change(ctx context.Context, id string, command func(*chat.Conversation, time.Time) error) {
+	_, err := w.store.Change(ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(work *store.Work) error {
+		return command(work.Conversation(id), work.Now)
+	})
+	var refused *chat.Refusal
+	if err != nil && !errors.As(err, &refused) && ctx.Err() == nil {
+		w.log.WarnContext(ctx, "sweep failed; it will be tried again", "conversation_id", id, "error", err)
+	}
+}
