@@ -21,8 +21,7 @@ func main() {
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "kuplad:", err)
-		var usage *usageError
-		if errors.As(err, &usage) {
+		if _, ok := errors.AsType[*usageError](err); ok {
 			os.Exit(2) //nolint:gocritic // Nothing that stop would undo outlives the process.
 		}
 		os.Exit(1)

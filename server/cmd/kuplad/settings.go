@@ -91,7 +91,7 @@ type timeSettings struct {
 func readSettings(path string) (settings, error) {
 	var s settings
 	if path != "" {
-		data, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return s, fmt.Errorf("read configuration: %w", err)
 		}

@@ -84,6 +84,7 @@ func (b *Board) load(queueID string, now time.Time) queue.Load {
 			}
 		case store.OnPhone:
 			load.OnPhone++
+		case store.Away:
 		}
 	}
 	// Map order must not show: the same load gives the same range.

@@ -96,6 +96,7 @@ func (b *Board) Due() Due {
 			if !o.customer.present && !now.Before(b.expireTime(o)) {
 				due.Expired = append(due.Expired, id)
 			}
+		case chat.Closed: // not among the open ones
 		}
 	}
 	for id, s := range b.staff {

@@ -3,6 +3,7 @@ package catalogue_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -117,8 +118,12 @@ func TestHolderNeverGoesBack(t *testing.T) {
 		m := good()
 		m.DefaultPhone = "112"
 		etag := s.put(t, m)
-		// Not synctest.Wait here: the second reader waits for a mutex, which is no end of work to it.
 		done.Go(reload)
+		// Time for a second reader that does not wait for the first. Not synctest.Wait: to wait for a mutex is
+		// no end of work to it.
+		for range 1000 {
+			runtime.Gosched()
+		}
 		close(slow)
 		done.Wait()
 		if h.Book().Etag() != etag {

@@ -49,10 +49,11 @@ func ParseYAML(data []byte) (*kuplav1.Catalogue, error) {
 	return m, nil
 }
 
-// Bounds on what aliases may unfold into. An ordinary catalogue is some thousand nodes, six deep.
+// Bounds on what aliases may unfold into. An ordinary catalogue is some thousand nodes, six deep, some ten thousand bytes.
 const (
 	maxNodes = 200_000
 	maxDepth = 50
+	maxBytes = 16 << 20
 )
 
 // jsonWriter writes JSON whose lines are those of the YAML that it comes from, so that what is said of a line of
@@ -64,7 +65,7 @@ type jsonWriter struct {
 }
 
 func (w *jsonWriter) node(n *yaml.Node, depth int) error {
-	if w.nodes++; w.nodes > maxNodes || depth > maxDepth {
+	if w.nodes++; w.nodes > maxNodes || depth > maxDepth || len(w.json) > maxBytes {
 		return fmt.Errorf("line %d: the file is too large, or nested too deeply", n.Line)
 	}
 	for w.line < n.Line {
@@ -220,7 +221,7 @@ func readNode(decoder *json.Decoder) (*yaml.Node, error) {
 		return nil, err
 	}
 	// Lists of words, and spans of hours, are easier to read on one line.
-	if scalars && (n.Kind == yaml.SequenceNode || n.Content[0].Value == "start") {
+	if scalars && len(n.Content) > 0 && (n.Kind == yaml.SequenceNode || n.Content[0].Value == "start") {
 		n.Style = yaml.FlowStyle
 	}
 	return n, nil

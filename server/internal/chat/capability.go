@@ -32,7 +32,7 @@ func (c *Conversation) Capabilities(p *Participant, now time.Time, wrapUp time.D
 		}
 	}
 	if p.Role == Customer {
-		add(CanSendMessage, c.check(CommandPostAsCustomer))
+		add(CanSendMessage, c.checkPost(p.ID))
 		add(CanMarkRead, c.check(CommandMarkRead))
 		add(CanLeave, c.check(CommandLeaveAsCustomer))
 		add(CanGiveFeedback, c.check(CommandGiveFeedback))
@@ -46,7 +46,7 @@ func (c *Conversation) Capabilities(p *Participant, now time.Time, wrapUp time.D
 		_, err := c.checkLeading(command, p.ID)
 		return err
 	}
-	add(CanSendMessage, staff(CommandPostAsProfessional))
+	add(CanSendMessage, c.checkPost(p.ID))
 	add(CanMarkRead, c.check(CommandMarkRead))
 	if len(c.Professionals()) > 1 {
 		add(CanLeave, staff(CommandLeaveAsProfessional))

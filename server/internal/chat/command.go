@@ -46,6 +46,18 @@ func (c *Conversation) checkLeading(command Command, participantID string) (*Par
 
 // Post appends a message.
 func (c *Conversation) Post(participantID, text string, now time.Time) error {
+	if err := c.checkPost(participantID); err != nil {
+		return err
+	}
+	c.emit(participantID, MessagePosted{Text: text}, now)
+	if participantID != CustomerID {
+		c.LastStaffMessageTime = c.LastEventTime
+	}
+	return nil
+}
+
+// checkPost looks the command up, that a professional takes part, and that the log has room.
+func (c *Conversation) checkPost(participantID string) error {
 	if participantID == CustomerID {
 		if err := c.check(CommandPostAsCustomer); err != nil {
 			return err
@@ -55,10 +67,6 @@ func (c *Conversation) Post(participantID, text string, now time.Time) error {
 	}
 	if c.LastSequence >= MaxEvents {
 		return Refuse(ConversationTooLong, "conversation_id", c.ID, "limit", strconv.Itoa(MaxEvents))
-	}
-	c.emit(participantID, MessagePosted{Text: text}, now)
-	if participantID != CustomerID {
-		c.LastStaffMessageTime = c.LastEventTime
 	}
 	return nil
 }

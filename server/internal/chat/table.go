@@ -81,20 +81,22 @@ func lookup(s State, command Command) Cell { return Table[command][s] }
 
 // Table is every command in every state. It is what the commands go by and what is printed to
 // docs/state_machine.md.
+//
+//nolint:lll // A table is read by its rows.
 var Table = map[Command]map[State]Cell{
 	CommandPostAsCustomer:         row(to(Waiting), to(Active), refuse(ConversationIsClosed)),
 	CommandPostAsProfessional:     row(refuse(AccessEnded), toIf(Active, "takes part"), refuse(ConversationIsClosed)),
 	CommandMarkRead:               row(toIf(Waiting, "not ahead of the log"), toIf(Active, "not ahead of the log"), toIf(Closed, "not ahead of the log")),
-	CommandSetTyping:              row(to(Waiting), to(Active), refuse(ConversationIsClosed)),
+	CommandSetTyping:              row(toIf(Waiting, "takes part"), toIf(Active, "takes part"), refuse(ConversationIsClosed)),
 	CommandLeaveAsCustomer:        row(to(Closed), to(Closed), refuse(ConversationIsClosed)),
 	CommandLeaveAsProfessional:    row(refuse(AccessEnded), toIf(Active, "another professional stays"), refuse(ConversationIsClosed)),
 	CommandTake:                   row(to(Active), refuse(AlreadyTaken), refuse(ConversationIsClosed)),
 	CommandTransferToQueue:        row(refuse(AccessEnded), Cell{Next: Waiting, Condition: "leads; the queue allows it; agreed between health and social care"}, refuse(ConversationIsClosed)),
-	CommandTransferToProfessional: row(refuse(AccessEnded), toIf(Active, "leads; the colleague is available and not yet in it"), refuse(ConversationIsClosed)),
+	CommandTransferToProfessional: row(refuse(AccessEnded), toIf(Active, "leads; the colleague is available and not yet in it; into another queue as by a transfer to it"), refuse(ConversationIsClosed)),
 	CommandReturn:                 row(refuse(AccessEnded), toIf(Waiting, "leads"), refuse(ConversationIsClosed)),
 	CommandInvite:                 row(refuse(AccessEnded), toIf(Active, "leads; the colleague is not yet in it"), refuse(ConversationIsClosed)),
 	CommandClose:                  row(refuse(AccessEnded), toIf(Closed, "leads"), refuse(ConversationIsClosed)),
-	CommandAddCaseNote:            row(refuse(AccessEnded), to(Active), toIf(Closed, "within the wrap-up time")),
+	CommandAddCaseNote:            row(refuse(AccessEnded), toIf(Active, "takes part"), toIf(Closed, "was there at the close; within the wrap-up time")),
 	CommandGiveFeedback:           row(refuse(ConversationIsOpen), refuse(ConversationIsOpen), to(Closed)),
 	CommandAbandon:                row(to(Closed), refuse(ConversationIsActive), refuse(ConversationIsClosed)),
 	CommandNotReach:               row(to(Closed), refuse(ConversationIsActive), refuse(ConversationIsClosed)),

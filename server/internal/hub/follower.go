@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,5 +131,5 @@ func (n *News) add(c *chat.Conversation, events []chat.Event) {
 		return
 	}
 	// The slot's own slice: the events are shared with other followers.
-	n.Events = append(n.Events[:len(n.Events):len(n.Events)], events...)
+	n.Events = append(slices.Clip(n.Events), events...)
 }

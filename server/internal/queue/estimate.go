@@ -15,7 +15,7 @@ const MinHistory = 10
 const (
 	// runs is how many futures a forecast plays through. The ends of the range are then off by about two cases
 	// in a hundred, less than what the future itself adds.
-	runs = 256
+	runs = 1024
 	// outside is how many of the runs lie below the range, and how many above: one in ten each.
 	outside = runs / 10
 	// exactTurns is how many turns are played out one by one at least. After that, and after every slot has
@@ -25,6 +25,8 @@ const (
 	mostExactTurns = 512
 	// farthest is the last position that is played out; those beyond are extended in proportion.
 	farthest = 1_000_000
+	// longest is a year, in seconds: more than anybody waits, and less than a Duration holds.
+	longest = 365 * 24 * 60 * 60
 	// seed makes the same load give the same range. A forecast renewed every second would otherwise flicker.
 	seed = 0x6b75706c61
 )
@@ -168,6 +170,7 @@ func (f *Forecast) Wait(position int, servedUntil time.Time) Estimate {
 		return e
 	}
 	low, high := f.seconds(max(position, 1))
+	low, high = min(low, longest), min(high, longest)
 	e.Low, e.High = roundDown(low), roundUp(high)
 	switch {
 	case servedUntil.IsZero() || !f.asOf.Add(e.High).After(servedUntil):

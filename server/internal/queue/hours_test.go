@@ -434,23 +434,22 @@ func TestHoursOnTheNightsInAutumn(t *testing.T) {
 // a day are listed, and a span holds from the first that shows its beginning or later, to just after the last
 // that shows less than its end.
 type slowly struct {
-	open  map[int64]bool // By Unix time.
-	first int64
-	last  int64
+	first int64  // In Unix time.
+	open  []bool // By steps from first.
 }
 
 const slowStep = 5 * 60
 
 func readSlowly(h Hours, first, last Date, location *time.Location) slowly {
-	s := slowly{open: map[int64]bool{}}
-	s.first = time.Date(first.Year, first.Month, first.Day, 0, 0, 0, 0, location).Unix()
-	s.last = time.Date(last.Year, last.Month, last.Day, 0, 0, 0, 0, location).Unix()
-	days := map[Date][]int64{}
-	minutes := map[int64]TimeOfDay{}
-	for unix := s.first; unix < s.last; unix += slowStep {
-		local := time.Unix(unix, 0).In(location)
-		days[DateOf(local)] = append(days[DateOf(local)], unix)
-		minutes[unix] = TimeOfDay(local.Hour()*60 + local.Minute())
+	begin := time.Date(first.Year, first.Month, first.Day, 0, 0, 0, 0, location).Unix()
+	end := time.Date(last.Year, last.Month, last.Day, 0, 0, 0, 0, location).Unix()
+	s := slowly{first: begin, open: make([]bool, (end-begin)/slowStep)}
+	days := map[Date][]int{} // The steps of each day.
+	minutes := make([]TimeOfDay, len(s.open))
+	for i := range s.open {
+		local := time.Unix(s.unix(i), 0).In(location)
+		days[DateOf(local)] = append(days[DateOf(local)], i)
+		minutes[i] = TimeOfDay(local.Hour()*60 + local.Minute())
 	}
 	for d, instants := range days {
 		all := h.Weekly[d.Weekday()]
@@ -464,40 +463,45 @@ func readSlowly(h Hours, first, last Date, location *time.Location) slowly {
 			all = nil
 		}
 		for _, x := range h.Exceptions {
-			if !(d.Compare(x.First) < 0 || d.Compare(x.Last) > 0) {
+			if d.Compare(x.First) >= 0 && d.Compare(x.Last) <= 0 {
 				all = x.Spans
 			}
 		}
 		for _, span := range all {
-			from, until := int64(-1), int64(-1)
-			for _, unix := range instants {
-				if from < 0 && minutes[unix] >= span.From {
-					from = unix
+			from, until := -1, -1
+			for _, i := range instants {
+				if from < 0 && minutes[i] >= span.From {
+					from = i
 				}
-				if minutes[unix] < span.Until {
-					until = unix
+				if minutes[i] < span.Until {
+					until = i
 				}
 			}
-			for unix := from; from >= 0 && unix <= until; unix += slowStep {
-				s.open[unix] = true
+			for i := from; i >= 0 && i <= until; i++ {
+				s.open[i] = true
 			}
 		}
 	}
 	return s
 }
 
-// at answers like Hours.At, with zero times where the edge is out of what was read.
-func (s slowly) at(unix int64) (open bool, since, until int64) {
-	open = s.open[unix]
-	for since = unix; since >= s.first && s.open[since] == open; since -= slowStep {
+func (s slowly) unix(i int) int64 { return s.first + int64(i)*slowStep }
+
+// at answers like Hours.At for a step, with zero times where the edge is out of what was read.
+func (s slowly) at(i int) (open bool, since, until int64) {
+	open = s.open[i]
+	first, last := i, i
+	for first > 0 && s.open[first-1] == open {
+		first--
 	}
-	for until = unix; until < s.last && s.open[until] == open; until += slowStep {
+	for last < len(s.open) && s.open[last] == open {
+		last++
 	}
-	if since += slowStep; since == s.first {
-		since = 0
+	if first > 0 {
+		since = s.unix(first)
 	}
-	if until == s.last {
-		until = 0
+	if last < len(s.open) {
+		until = s.unix(last)
 	}
 	return open, since, until
 }
@@ -567,8 +571,10 @@ func TestHoursAgainstTheWallClock(t *testing.T) {
 					t.Fatalf("drew bad hours: %v", err)
 				}
 				slow := readSlowly(h, night.AddDays(-5), night.AddDays(6), location)
-				for unix := slow.first + 3*24*3600; unix < slow.last-3*24*3600; unix += 4 * slowStep {
-					open, since, until := slow.at(unix)
+				const margin = 3 * 24 * 3600 / slowStep
+				for i := margin; i < len(slow.open)-margin; i += 4 {
+					unix := slow.unix(i)
+					open, since, until := slow.at(i)
 					got := h.At(time.Unix(unix, 0))
 					if got.Open != open {
 						t.Fatalf("%v: open %v, want %v", time.Unix(unix, 0).In(location), got.Open, open)

@@ -3,11 +3,10 @@ package rpc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
-
-	"log/slog"
 
 	"connectrpc.com/connect/v2"
 

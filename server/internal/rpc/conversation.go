@@ -402,7 +402,7 @@ func (s conversationService) ListEvents(
 		return &kuplav1.ListEventsResponse{}, nil
 	}
 	size := min(pageSize(req.GetPageSize(), pageDefault, pageMost), int(last)-int(after))
-	events, err := s.store.Events(ctx, id, int32(after), size) //nolint:gosec // Not beyond last, which is an int32.
+	events, err := s.store.Events(ctx, id, int32(after), size)
 	if err != nil {
 		return nil, err
 	}

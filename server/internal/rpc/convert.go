@@ -91,9 +91,9 @@ func presenceProto(participantID string, p hub.Presence) *kuplav1.Presence {
 func estimateProto(e queue.Estimate) *kuplav1.WaitEstimate {
 	out := &kuplav1.WaitEstimate{
 		Basis: &kuplav1.WaitBasis{
-			FinishedCount:  int32(e.Basis.Finished),  //nolint:gosec // A count of what is in memory.
-			AvailableCount: int32(e.Basis.Available), //nolint:gosec // A count of staff.
-			OnPhoneCount:   int32(e.Basis.OnPhone),   //nolint:gosec // A count of staff.
+			FinishedCount:  int32(e.Basis.Finished),
+			AvailableCount: int32(e.Basis.Available),
+			OnPhoneCount:   int32(e.Basis.OnPhone),
 		},
 		AsOfTime:          timestamp(e.AsOf),
 		TurnBeforeClosing: kuplav1.TurnBeforeClosing(e.BeforeClosing),
@@ -110,7 +110,7 @@ func estimateProto(e queue.Estimate) *kuplav1.WaitEstimate {
 
 func placeProto(p board.Place) *kuplav1.Place {
 	return &kuplav1.Place{
-		Position:       int32(p.Position), //nolint:gosec // A position in a line in memory.
+		Position:       int32(p.Position),
 		Estimate:       estimateProto(p.Estimate),
 		AsOfTime:       timestamp(p.AsOf),
 		Held:           p.Held,
@@ -122,7 +122,7 @@ func statusProto(st board.Status) *kuplav1.QueueStatus {
 	return &kuplav1.QueueStatus{
 		State:        kuplav1.QueueState(st.State),
 		ChangeTime:   timestamp(st.ChangeTime),
-		WaitingCount: int32(st.Waiting), //nolint:gosec // A count of what is in memory.
+		WaitingCount: int32(st.Waiting),
 		Estimate:     estimateProto(st.Estimate),
 		AsOfTime:     timestamp(st.AsOf),
 		Full:         st.Full,
@@ -132,7 +132,7 @@ func statusProto(st board.Status) *kuplav1.QueueStatus {
 func waitingProto(w board.Waiting) *kuplav1.Waiting {
 	out := &kuplav1.Waiting{
 		QueueId:  w.QueueID,
-		Count:    int32(w.Count), //nolint:gosec // A count of what is in memory.
+		Count:    int32(w.Count),
 		Paused:   w.Paused,
 		AsOfTime: timestamp(w.AsOf),
 	}
@@ -164,9 +164,9 @@ func professionalProto(s board.StaffMember) *kuplav1.Professional {
 		DisplayName:       s.DisplayName,
 		QueueIds:          s.QueueIDs,
 		Languages:         s.Languages,
-		Capacity:          int32(s.Capacity), //nolint:gosec // Bounded when it is set.
+		Capacity:          int32(s.Capacity),
 		Availability:      availability,
-		ConversationCount: int32(s.Conversations), //nolint:gosec // A count of what is in memory.
+		ConversationCount: int32(s.Conversations),
 	}
 }
 

@@ -25,7 +25,7 @@ func at(e chat.Event) position {
 // stamp marks an event by its time, to the microsecond.
 func stamp(e chat.Event) uint32 {
 	micros := e.Time.UnixMicro()
-	return uint32(micros) ^ uint32(micros>>32) //nolint:gosec // A mark, not a number: the low bits are wanted.
+	return uint32(micros) ^ uint32(micros>>32)
 }
 
 // The two kinds of cursors, and the page tokens, each with its own first byte.
@@ -63,7 +63,7 @@ func conversationCursor(conversationID string, p position) string {
 	b := make([]byte, 0, 17)
 	b = append(b, cursorConversation)
 	b = binary.BigEndian.AppendUint32(b, tag(conversationID))
-	b = binary.BigEndian.AppendUint32(b, uint32(p.sequence)) //nolint:gosec // Sequences are never negative.
+	b = binary.BigEndian.AppendUint32(b, uint32(p.sequence))
 	b = binary.BigEndian.AppendUint32(b, p.stamp)
 	return seal(b)
 }
@@ -93,7 +93,7 @@ func deskCursor(positions []deskPosition) string {
 	for _, p := range positions {
 		b = append(b, byte(len(p.conversationID)))
 		b = append(b, p.conversationID...)
-		b = binary.BigEndian.AppendUint32(b, uint32(p.sequence)) //nolint:gosec // Sequences are never negative.
+		b = binary.BigEndian.AppendUint32(b, uint32(p.sequence))
 		b = binary.BigEndian.AppendUint32(b, p.stamp)
 	}
 	return seal(b)
@@ -129,7 +129,7 @@ func parseDeskCursor(text string) ([]deskPosition, error) {
 func pageToken(kind byte, owner string, after int64) string {
 	b := []byte{kind}
 	b = binary.BigEndian.AppendUint32(b, tag(owner))
-	b = binary.BigEndian.AppendUint64(b, uint64(after)) //nolint:gosec // Never negative.
+	b = binary.BigEndian.AppendUint64(b, uint64(after))
 	return seal(b)
 }
 
@@ -142,7 +142,7 @@ func parsePageToken(kind byte, owner, text string) (after int64, err error) {
 	if !ok || len(raw) != 12 || binary.BigEndian.Uint32(raw) != tag(owner) || raw[4] >= 0x80 {
 		return 0, refuse(kuplav1.ErrorReason_ERROR_REASON_CURSOR_MALFORMED)
 	}
-	return int64(binary.BigEndian.Uint64(raw[4:])), nil //nolint:gosec // The first bit was looked at.
+	return int64(binary.BigEndian.Uint64(raw[4:])), nil
 }
 
 // pageSize brings a page size to what is served: 0 is the default, too many are capped. A negative size

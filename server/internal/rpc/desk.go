@@ -81,11 +81,13 @@ func (s deskService) TakeNext(ctx context.Context, req *kuplav1.TakeNextRequest)
 			out, err := s.departed(ctx, conv)
 			return &kuplav1.TakeNextResponse{Conversation: out}, err
 		}
-		var refused *chat.Refusal
-		if !errors.As(err, &refused) && !errors.Is(err, store.ErrNotFound) {
+		// Somebody was quicker, or it went to a queue of others meanwhile: the next one.
+		_, refused := errors.AsType[*chat.Refusal](err)
+		if !refused && !errors.Is(err, store.ErrNotFound) &&
+			!isReason(err, kuplav1.ErrorReason_ERROR_REASON_CONVERSATION_NOT_FOUND) {
 			return nil, err
 		}
-		passed[id] = true // somebody was quicker: the next one
+		passed[id] = true
 	}
 }
 

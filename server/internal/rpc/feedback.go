@@ -243,20 +243,20 @@ func (s feedbackService) SummarizeFeedback(
 func summaryProto(queueID string, closed int, sum feedback.Summary) *kuplav1.QueueFeedback {
 	out := &kuplav1.QueueFeedback{
 		QueueId:       queueID,
-		ResponseCount: int32(sum.Responses), //nolint:gosec // A count of what is in memory.
-		ClosedCount:   int32(closed),        //nolint:gosec // A count of one year at most.
+		ResponseCount: int32(sum.Responses),
+		ClosedCount:   int32(closed),
 	}
 	for _, q := range sum.Questions {
 		m := &kuplav1.QuestionSummary{
 			Question:         catalogue.QuestionMessage(q.Question),
-			ScoreCount:       int32(q.Scores), //nolint:gosec // A count of what is in memory.
+			ScoreCount:       int32(q.Scores),
 			Mean:             q.Mean,
 			NetPromoterScore: q.NetPromoterScore,
-			CannotSayCount:   int32(q.CannotSay), //nolint:gosec // A count of what is in memory.
-			TextCount:        int32(q.Texts),     //nolint:gosec // A count of what is in memory.
+			CannotSayCount:   int32(q.CannotSay),
+			TextCount:        int32(q.Texts),
 		}
 		for _, n := range q.Counts {
-			m.Scores = append(m.Scores, &kuplav1.ScoreCount{Score: int32(n.Score), Count: int32(n.Count)}) //nolint:gosec // As above.
+			m.Scores = append(m.Scores, &kuplav1.ScoreCount{Score: int32(n.Score), Count: int32(n.Count)})
 		}
 		out.Questions = append(out.Questions, m)
 	}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -114,12 +115,7 @@ func (s *Server) serves(service string) bool {
 	if service == "" || service == string(healthpb.Health_ServiceDesc.ServiceName) {
 		return true
 	}
-	for _, name := range s.services() {
-		if name == service {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.services(), service)
 }
 
 // serving tells whether the store can be used.

@@ -1,0 +1,5 @@
+// Package storetest is the suite that every engine of the store passes.
+//
+// Each test runs against a database of its own, in a bubble of testing/synctest: time stands still unless
+// everybody waits, and a test knows when everybody does. That is how it brings changes into one batch.
+package storetest

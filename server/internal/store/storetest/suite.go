@@ -1,0 +1,296 @@
+package storetest
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/store"
+)
+
+// Harness is one empty database, and what the suite can do to it.
+type Harness struct {
+	// Open opens the database as a server does. It may be called again once the store before is closed or
+	// crashed.
+	Open func(opts store.Options) (store.Store, error)
+	// Crash ends a store as the death of its process would: nothing is finished, nothing closed. What is
+	// opened next is what the disk holds.
+	Crash func(s store.Store)
+	// Tables reads everything that the database holds, by table: each row by column.
+	Tables func() (map[string][]map[string]any, error)
+	// LoseCommits makes the answers of the store's next n commits get lost: they fail, and were or were not
+	// applied.
+	LoseCommits func(s store.Store, n int, applied bool)
+}
+
+// tests are all there are, by name.
+var tests = map[string]func(*suite){}
+
+// Run runs the suite. The factory makes a Harness for each test; what it needs to undo goes to t.Cleanup.
+func Run(t *testing.T, factory func(t *testing.T) Harness) {
+	t.Helper()
+	names := make([]string, 0, len(tests))
+	for name := range tests {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &suite{T: t, Harness: factory(t), ctx: t.Context(), heard: &log{}}
+				s.open()
+				tests[name](s)
+			})
+		})
+	}
+}
+
+// suite is what a test has at hand.
+type suite struct {
+	*testing.T
+	Harness
+	store.Store
+	ctx   context.Context
+	heard *log
+	now   func() time.Time
+	opens int
+}
+
+// open opens the database, again when it was opened before.
+func (s *suite) open() {
+	s.Helper()
+	opened, err := s.Harness.Open(store.Options{Committed: s.heard.add, Now: s.now})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Store = opened
+	s.opens++
+	s.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// reopen closes the database and opens it again.
+func (s *suite) reopen() {
+	s.Helper()
+	s.ok(s.Store.Close())
+	s.open()
+}
+
+// crash kills the store and opens the database again.
+func (s *suite) crash() {
+	s.Helper()
+	s.Harness.Crash(s.Store)
+	s.open()
+}
+
+func (s *suite) ok(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// is fails the test unless the error is the one wanted.
+func (s *suite) is(err, want error) {
+	s.Helper()
+	if !errors.Is(err, want) {
+		s.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+// log is what Options.Committed was told.
+type log struct {
+	mu      sync.Mutex
+	batches [][]store.Committed
+}
+
+func (l *log) add(batch []store.Committed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.batches = append(l.batches, batch)
+}
+
+// take is what was told since the last call.
+func (l *log) take() [][]store.Committed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	batches := l.batches
+	l.batches = nil
+	return batches
+}
+
+// all is everything told since the last call, in order.
+func (l *log) all() []store.Committed { return slices.Concat(l.take()...) }
+
+// result is what came of a change.
+type result struct {
+	store.Outcome
+	err error
+}
+
+// together makes changes that reach the store while it is busy, in the order given, so that they are one
+// batch. It fails when more was committed than that one.
+func (s *suite) together(changes ...func() (store.Outcome, error)) []result {
+	s.Helper()
+	release := make(chan struct{})
+	go func() {
+		_, _ = s.Change(s.ctx, store.Request{}, store.Rows{}, func(*store.Work) error {
+			<-release
+			return errors.New("refused")
+		})
+	}()
+	synctest.Wait()
+	results := make([]result, len(changes))
+	var done sync.WaitGroup
+	for i, change := range changes {
+		done.Go(func() { results[i].Outcome, results[i].err = change() })
+		synctest.Wait()
+	}
+	s.heard.take()
+	close(release)
+	done.Wait()
+	return results
+}
+
+// oneBatch is what was committed by the last together. It fails unless that was one batch.
+func (s *suite) oneBatch() []store.Committed {
+	s.Helper()
+	batches := s.heard.take()
+	if len(batches) != 1 {
+		s.Fatalf("%d batches were committed, want 1", len(batches))
+	}
+	return batches[0]
+}
+
+// request makes a request of a caller with an id and content of these numbers.
+func request(caller string, id, content uint64) store.Request {
+	r := store.Request{Caller: caller}
+	binary.BigEndian.PutUint64(r.ID[8:], id)
+	binary.BigEndian.PutUint64(r.Fingerprint[:], content)
+	return r
+}
+
+// start begins a conversation.
+func (s *suite) start(id, queue string) store.Outcome {
+	s.Helper()
+	out, err := s.tryStart(store.Request{}, id, queue, 0)
+	s.ok(err)
+	return out
+}
+
+var errFull = errors.New("queue full")
+
+// tryStart begins a conversation, unless the queue is full. A capacity of 0 is none.
+func (s *suite) tryStart(req store.Request, id, queue string, capacity int) (store.Outcome, error) {
+	return s.Change(s.ctx, req, store.Rows{Queues: []string{queue}}, func(w *store.Work) error {
+		q := w.Queue(queue)
+		if capacity > 0 && q.Waiting >= capacity {
+			return errFull
+		}
+		w.Start(conversation(id, queue, "", w.Now, q.NextArrival(w.Now)))
+		return nil
+	})
+}
+
+func conversation(id, queue, origin string, now, arrival time.Time) *chat.Conversation {
+	return chat.Start(chat.StartParams{
+		ID: id, QueueID: queue, Language: "fi", DisplayName: "Asiakas", NoticeVersion: "1", Origin: origin,
+		Now: now, Arrival: arrival,
+	})
+}
+
+// post appends a message of the customer's.
+func (s *suite) post(req store.Request, id, text string) (store.Outcome, error) {
+	return s.Change(s.ctx, req, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+		return w.Conversation(id).Post(chat.CustomerID, text, w.Now)
+	})
+}
+
+var errCapacity = errors.New("capacity reached")
+
+// take has a professional take a conversation, unless they have as many as they may.
+func (s *suite) take(req store.Request, id, staff string) (store.Outcome, error) {
+	rows := store.Rows{Staff: []string{staff}, Conversations: []string{id}}
+	return s.Change(s.ctx, req, rows, func(w *store.Work) error {
+		m := w.Staff(staff)
+		if m.Conversations >= m.Capacity {
+			return errCapacity
+		}
+		return w.Conversation(id).Take(chat.Staff{ID: m.ID, DisplayName: m.DisplayName}, w.Now)
+	})
+}
+
+// close closes a conversation as the professional who took it first.
+func (s *suite) close(id string) {
+	s.Helper()
+	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+		return w.Conversation(id).Close("professional-1", chat.Completed, w.Now)
+	})
+	s.ok(err)
+}
+
+// staff adds a professional.
+func (s *suite) staff(id string, capacity int) {
+	s.Helper()
+	s.ok(s.PutStaff(s.ctx, store.Staff{
+		ID: id, DisplayName: "Ammattilainen " + id, Roles: []store.Role{store.RoleProfessional},
+		QueueIDs: []string{"q"}, Languages: []string{"fi", "sv"}, Capacity: capacity,
+		Availability: store.Available,
+	}))
+}
+
+// conversation reads a conversation.
+func (s *suite) conversation(id string) *chat.Conversation {
+	s.Helper()
+	c, err := s.Conversation(s.ctx, id)
+	s.ok(err)
+	return c
+}
+
+// texts are the messages in a conversation's log, which must be numbered without gaps.
+func (s *suite) texts(id string) []string {
+	s.Helper()
+	var texts []string
+	var after int32
+	for {
+		events, err := s.Events(s.ctx, id, after, 7)
+		s.ok(err)
+		if len(events) == 0 {
+			return texts
+		}
+		for _, e := range events {
+			if e.Sequence != after+1 {
+				s.Fatalf("event %d follows event %d", e.Sequence, after)
+			}
+			after = e.Sequence
+			if m, ok := e.Kind.(chat.MessagePosted); ok {
+				texts = append(texts, m.Text)
+			}
+		}
+	}
+}
+
+// refusal tells whether an error is a refusal for the reason.
+func refusal(err error, reason chat.Reason) bool {
+	var r *chat.Refusal
+	return errors.As(err, &r) && r.Reason == reason
+}
+
+// names are numbered names.
+func names(prefix string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%s-%03d", prefix, i)
+	}
+	return list
+}
