@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	programs = dir
-	build := exec.Command("go", "build", "-o", dir, "../cmd/kuplad")
+	build := exec.Command("go", "build", "-o", dir, "../cmd/kuplad", "../../clients/go/cmd/kupla")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
 		return 1

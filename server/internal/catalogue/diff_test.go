@@ -40,14 +40,14 @@ func TestDiff(t *testing.T) {
 		{"nothing and empty hours", good(), func(m *kuplav1.Catalogue) { m.Queues[1].OpeningHours = nil }, []string{
 			"changed queues/social-guidance",
 		}},
-		{"order of the queues", good(), func(m *kuplav1.Catalogue) { slices.Reverse(m.Queues) }, []string{"changed queues"}},
-		{"order of the replies", good(), func(m *kuplav1.Catalogue) { slices.Reverse(m.CannedReplies) }, []string{
+		{"order of the queues", good(), func(m *kuplav1.Catalogue) { slices.Reverse(m.GetQueues()) }, []string{"changed queues"}},
+		{"order of the replies", good(), func(m *kuplav1.Catalogue) { slices.Reverse(m.GetCannedReplies()) }, []string{
 			"changed canned_replies",
 		}},
 		{"one before the others is no other order", good(), func(m *kuplav1.Catalogue) {
 			q := proto.CloneOf(m.GetQueues()[0])
 			q.Id = "physiotherapy"
-			m.Queues = slices.Insert(m.Queues, 0, q)
+			m.Queues = slices.Insert(m.GetQueues(), 0, q)
 		}, []string{"added queues/physiotherapy"}},
 		{"another id", good(), func(m *kuplav1.Catalogue) { m.Queues[0].Id = "teeth" }, []string{
 			"added queues/teeth", "removed queues/oral-health",

@@ -134,3 +134,54 @@ func TestHolderNeverGoesBack(t *testing.T) {
 		}
 	})
 }
+
+func TestUse(t *testing.T) {
+	s := &source{}
+	etag := s.put(t, good())
+	h := catalogue.NewHolder(s)
+	if err := h.Use(s.stored); err != nil || h.Book().Etag() != etag || s.reads != 0 {
+		t.Fatalf("error %v, etag %s, read %d times", err, h.Book().Etag(), s.reads)
+	}
+	first := h.Book()
+	if err := h.Use(store.Catalogue{Data: []byte{0xff}}); err == nil || h.Book() != first {
+		t.Errorf("bytes broken: %v", err)
+	}
+	m := good()
+	m.Queues[0].Capacity = -1
+	s.put(t, m)
+	if err := h.Use(s.stored); err == nil || h.Book() != first {
+		t.Errorf("catalogue broken: %v", err)
+	}
+}
+
+// TestUseOvertakesReload uses a catalogue while a reader has read the one before: the reader must not put that
+// one in force, and Use must not wait for it.
+func TestUseOvertakesReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := make(chan struct{})
+		s := &source{slow: slow}
+		s.put(t, good())
+		h := catalogue.NewHolder(s)
+		var done sync.WaitGroup
+		done.Go(func() {
+			if changed, err := h.Reload(t.Context()); err != nil || changed {
+				t.Errorf("changed %v, error %v", changed, err)
+			}
+		})
+		synctest.Wait()
+		m := good()
+		m.DefaultPhone = "112"
+		etag := s.put(t, m)
+		if err := h.Use(s.stored); err != nil {
+			t.Fatal(err)
+		}
+		close(slow)
+		done.Wait()
+		if h.Book().Etag() != etag {
+			t.Error("the older catalogue is in force")
+		}
+		if s.reads != 2 {
+			t.Errorf("read %d times", s.reads)
+		}
+	})
+}

@@ -42,9 +42,9 @@ func (c *checker) hours(path string, m *kuplav1.OpeningHours, languages []string
 		weekday, known := weekdays[day.GetDay()]
 		switch _, given := h.Weekly[weekday]; {
 		case !known:
-			c.add(field(at, "day"), "give a day, from DAY_OF_WEEK_MONDAY to DAY_OF_WEEK_SUNDAY")
+			c.addf(field(at, "day"), "give a day, from DAY_OF_WEEK_MONDAY to DAY_OF_WEEK_SUNDAY")
 		case given:
-			c.add(field(at, "day"), "%v is given twice; put its spans together", day.GetDay())
+			c.addf(field(at, "day"), "%v is given twice; put its spans together", day.GetDay())
 		}
 		h.Weekly[weekday] = c.spans(field(at, "spans"), day.GetSpans())
 	}
@@ -54,16 +54,16 @@ func (c *checker) hours(path string, m *kuplav1.OpeningHours, languages []string
 		eve, known := eves[m.GetEve()]
 		switch _, given := h.Eves[eve]; {
 		case !known:
-			c.add(field(at, "eve"), "give an eve, such as EVE_MIDSUMMER_EVE")
+			c.addf(field(at, "eve"), "give an eve, such as EVE_MIDSUMMER_EVE")
 		case given:
-			c.add(field(at, "eve"), "%v is given twice; put its spans together", m.GetEve())
+			c.addf(field(at, "eve"), "%v is given twice; put its spans together", m.GetEve())
 		}
 		h.Eves[eve] = c.spans(field(at, "spans"), m.GetSpans())
 	}
 	if len(c.problems) == before {
 		// The domain has the last word, also on rules that it learns after this was written.
 		if err := h.Validate(); err != nil {
-			c.add(path, "%v", err)
+			c.addf(path, "%v", err)
 		}
 	}
 	return h
@@ -80,23 +80,23 @@ func (c *checker) exceptions(path string, list []*kuplav1.HoursException, langua
 		x := queue.Exception{Spans: c.spans(field(at, "spans"), m.GetSpans())}
 		var err error
 		if x.First, err = queue.ParseDate(m.GetFirstDate()); err != nil {
-			c.add(field(at, "first_date"), "%v", err)
+			c.addf(field(at, "first_date"), "%v", err)
 			continue
 		}
 		x.Last = x.First
 		if m.GetLastDate() != "" {
 			if x.Last, err = queue.ParseDate(m.GetLastDate()); err != nil {
-				c.add(field(at, "last_date"), "%v", err)
+				c.addf(field(at, "last_date"), "%v", err)
 				continue
 			}
 		}
 		if x.First.Compare(x.Last) > 0 {
-			c.add(field(at, "last_date"), "%v is before the first day, %v; give a day on or after it", x.Last, x.First)
+			c.addf(field(at, "last_date"), "%v is before the first day, %v; give a day on or after it", x.Last, x.First)
 			continue
 		}
 		for _, other := range all {
 			if x.First.Compare(other.Last) <= 0 && other.First.Compare(x.Last) <= 0 {
-				c.add(at, "%v overlaps the exception of %v; divide the days between them", x, other)
+				c.addf(at, "%v overlaps the exception of %v; divide the days between them", x, other)
 			}
 		}
 		all = append(all, x)
@@ -112,20 +112,20 @@ func (c *checker) spans(path string, list []*kuplav1.HoursSpan) []queue.Span {
 		at := index(path, i)
 		from, err := queue.ParseTimeOfDay(m.GetStart())
 		if err != nil {
-			c.add(field(at, "start"), "%v", err)
+			c.addf(field(at, "start"), "%v", err)
 			continue
 		}
 		until, err := queue.ParseTimeOfDay(m.GetEnd())
 		if err != nil {
-			c.add(field(at, "end"), "%v", err)
+			c.addf(field(at, "end"), "%v", err)
 			continue
 		}
 		switch {
 		case until <= from:
-			c.add(field(at, "end"), "%v is not after the start, %v; divide hours that run over midnight between the two days",
+			c.addf(field(at, "end"), "%v is not after the start, %v; divide hours that run over midnight between the two days",
 				until, from)
 		case len(spans) > 0 && from < spans[len(spans)-1].Until:
-			c.add(field(at, "start"), "%v is before the end of the span before it, %v; put the spans in order and apart",
+			c.addf(field(at, "start"), "%v is before the end of the span before it, %v; put the spans in order and apart",
 				from, spans[len(spans)-1].Until)
 		}
 		spans = append(spans, queue.Span{From: from, Until: until})

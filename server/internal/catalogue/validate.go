@@ -37,7 +37,7 @@ var languages = []string{"fi", "sv", "en"}
 
 var (
 	idPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-	phonePattern = regexp.MustCompile(`^\+?[0-9](?:[ -]?[0-9]){2,18}$`)
+	phonePattern = regexp.MustCompile(`^\+?\d(?:[ -]?\d){2,18}$`)
 )
 
 // Problem is something to mend in a catalogue.
@@ -71,7 +71,7 @@ type checker struct {
 	problems []Problem
 }
 
-func (c *checker) add(path, format string, args ...any) {
+func (c *checker) addf(path, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Path: path, Problem: fmt.Sprintf(format, args...)})
 }
 
@@ -90,7 +90,7 @@ func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 // whoever sent them would not notice.
 func (c *checker) unknown(path string, m protoreflect.Message) {
 	if len(m.GetUnknown()) > 0 {
-		c.add(path, "a field is set that this server does not know; update the server, or leave the field out")
+		c.addf(path, "a field is set that this server does not know; update the server, or leave the field out")
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		at := field(path, string(fd.Name()))
@@ -132,20 +132,20 @@ func (c *checker) catalogue(m *kuplav1.Catalogue) {
 	case m.GetDefaultNotice() != nil:
 		c.text("default_notice", m.GetDefaultNotice(), ofNotice, maxParagraph)
 	case withoutNotice >= 0:
-		c.add("default_notice", "give a notice: %s has none of its own, and nobody may start without having been told "+
+		c.addf("default_notice", "give a notice: %s has none of its own, and nobody may start without having been told "+
 			"what belongs on the phone", index("queues", withoutNotice))
 	}
 	c.phone("default_phone", m.GetDefaultPhone())
 	c.survey("default_survey", m.GetDefaultSurvey(), ofSurvey)
 
 	if len(m.GetQueues()) == 0 {
-		c.add("queues", "give at least one queue")
+		c.addf("queues", "give at least one queue")
 	}
 	c.atMost("queues", len(m.GetQueues()), maxQueues)
 	for i, q := range m.GetQueues() {
 		at := index("queues", i)
 		if c.id(field(at, "id"), q.GetId()) && ids[q.GetId()] != i {
-			c.add(field(at, "id"), "%q is the id of %s too; give each queue its own", q.GetId(), index("queues", ids[q.GetId()]))
+			c.addf(field(at, "id"), "%q is the id of %s too; give each queue its own", q.GetId(), index("queues", ids[q.GetId()]))
 		}
 		c.queue(at, q, ids, m.GetDefaultNotice())
 	}
@@ -156,7 +156,7 @@ func (c *checker) catalogue(m *kuplav1.Catalogue) {
 		at := index("canned_replies", i)
 		if c.id(field(at, "id"), r.GetId()) {
 			if first, found := replies[r.GetId()]; found {
-				c.add(field(at, "id"), "%q is the id of %s too; give each reply its own", r.GetId(), index("canned_replies", first))
+				c.addf(field(at, "id"), "%q is the id of %s too; give each reply its own", r.GetId(), index("canned_replies", first))
 			} else {
 				replies[r.GetId()] = i
 			}
@@ -169,10 +169,10 @@ func (c *checker) catalogue(m *kuplav1.Catalogue) {
 			target, found := ids[id]
 			switch {
 			case !found:
-				c.add(index(field(at, "queue_ids"), j), "there is no queue %q; name one of the catalogue", id)
+				c.addf(index(field(at, "queue_ids"), j), "there is no queue %q; name one of the catalogue", id)
 				continue
 			case slices.Contains(r.GetQueueIds()[:j], id):
-				c.add(index(field(at, "queue_ids"), j), "%q is named twice; name it once", id)
+				c.addf(index(field(at, "queue_ids"), j), "%q is named twice; name it once", id)
 			}
 			served = append(served, m.GetQueues()[target].GetLanguages()...)
 		}
@@ -191,30 +191,30 @@ func (c *checker) queue(path string, m *kuplav1.Queue, ids map[string]int, defau
 	c.phone(field(path, "phone"), m.GetPhone())
 
 	if len(served) == 0 {
-		c.add(field(path, "languages"), "give at least one of %s", strings.Join(languages, ", "))
+		c.addf(field(path, "languages"), "give at least one of %s", strings.Join(languages, ", "))
 	}
 	for i, language := range served {
 		switch at := index(field(path, "languages"), i); {
 		case !slices.Contains(languages, language):
-			c.add(at, "%q is not a language of the service; use %s", language, strings.Join(languages, ", "))
+			c.addf(at, "%q is not a language of the service; use %s", language, strings.Join(languages, ", "))
 		case slices.Contains(served[:i], language):
-			c.add(at, "%q is given twice; give it once", language)
+			c.addf(at, "%q is given twice; give it once", language)
 		}
 	}
 
 	if m.GetOpeningHours() == nil {
-		c.add(field(path, "opening_hours"), "give the hours; a queue that is not to open yet has empty ones")
+		c.addf(field(path, "opening_hours"), "give the hours; a queue that is not to open yet has empty ones")
 	} else {
 		c.hours(field(path, "opening_hours"), m.GetOpeningHours(), served)
 	}
 	if !given(m.GetIdentificationPolicy()) {
-		c.add(field(path, "identification_policy"), "give a policy, such as IDENTIFICATION_POLICY_OPTIONAL")
+		c.addf(field(path, "identification_policy"), "give a policy, such as IDENTIFICATION_POLICY_OPTIONAL")
 	}
 	if !given(m.GetRepresentation().GetRules()) {
-		c.add(field(path, "representation.rules"), "give the rules, REPRESENTATION_RULES_HEALTH or REPRESENTATION_RULES_SOCIAL")
+		c.addf(field(path, "representation.rules"), "give the rules, REPRESENTATION_RULES_HEALTH or REPRESENTATION_RULES_SOCIAL")
 	}
 	if m.GetCapacity() < 0 {
-		c.add(field(path, "capacity"), "%d is negative; use 0 for no limit, or how many may wait", m.GetCapacity())
+		c.addf(field(path, "capacity"), "%d is negative; use 0 for no limit, or how many may wait", m.GetCapacity())
 	}
 	c.duration(field(path, "keep_place_duration"), m.GetKeepPlaceDuration(), time.Second, maxKeepPlace)
 	c.duration(field(path, "closing_grace_duration"), m.GetClosingGraceDuration(), 0, maxClosingGrace)
@@ -224,11 +224,11 @@ func (c *checker) queue(path string, m *kuplav1.Queue, ids map[string]int, defau
 		_, found := ids[id]
 		switch {
 		case id == m.GetId():
-			c.add(at, "%q is the queue itself; leave it out", id)
+			c.addf(at, "%q is the queue itself; leave it out", id)
 		case !found:
-			c.add(at, "there is no queue %q; name one of the catalogue", id)
+			c.addf(at, "there is no queue %q; name one of the catalogue", id)
 		case slices.Contains(m.GetTransferQueueIds()[:i], id):
-			c.add(at, "%q is named twice; name it once", id)
+			c.addf(at, "%q is named twice; name it once", id)
 		}
 	}
 	c.survey(field(path, "survey"), m.GetSurvey(), served)
@@ -238,7 +238,7 @@ func (c *checker) queue(path string, m *kuplav1.Queue, ids map[string]int, defau
 		notice = defaultNotice
 	}
 	if m.GetNoticeVersion() != "" && m.GetNoticeVersion() != noticeVersion(notice) {
-		c.add(field(path, "notice_version"), "the version is worked out from the notice; leave it out")
+		c.addf(field(path, "notice_version"), "the version is worked out from the notice; leave it out")
 	}
 }
 
@@ -249,7 +249,7 @@ func (c *checker) survey(path string, m *kuplav1.Survey, served []string) {
 	}
 	questions := field(path, "questions")
 	if len(m.GetQuestions()) == 0 {
-		c.add(questions, "give at least one question, or leave the survey out to inherit one")
+		c.addf(questions, "give at least one question, or leave the survey out to inherit one")
 	}
 	c.atMost(questions, len(m.GetQuestions()), maxQuestions)
 	before := len(c.problems)
@@ -258,18 +258,18 @@ func (c *checker) survey(path string, m *kuplav1.Survey, served []string) {
 		at := index(questions, i)
 		if c.id(field(at, "id"), q.GetId()) {
 			if first, found := seen[q.GetId()]; found {
-				c.add(field(at, "id"), "%q is the id of %s too; give each question its own", q.GetId(), index(questions, first))
+				c.addf(field(at, "id"), "%q is the id of %s too; give each question its own", q.GetId(), index(questions, first))
 			} else {
 				seen[q.GetId()] = i
 			}
 		}
 		if !given(q.GetKind()) {
-			c.add(field(at, "kind"), "give a kind, such as SURVEY_QUESTION_KIND_STATEMENT")
+			c.addf(field(at, "kind"), "give a kind, such as SURVEY_QUESTION_KIND_STATEMENT")
 		}
 		c.text(field(at, "text"), q.GetText(), served, maxParagraph)
 	}
 	if m.GetVersion() != "" && len(c.problems) == before && m.GetVersion() != surveyOf(m).Version() {
-		c.add(field(path, "version"), "the version is worked out from the questions; leave it out")
+		c.addf(field(path, "version"), "the version is worked out from the questions; leave it out")
 	}
 }
 
@@ -278,7 +278,7 @@ func (c *checker) id(path, id string) bool {
 	if idPattern.MatchString(id) {
 		return true
 	}
-	c.add(path, "%q is no id; use 1 to 63 of a–z, 0–9 and -, not beginning with -", id)
+	c.addf(path, "%q is no id; use 1 to 63 of a–z, 0–9 and -, not beginning with -", id)
 	return false
 }
 
@@ -290,15 +290,15 @@ func (c *checker) text(path string, m *kuplav1.LocalizedText, served []string, m
 		needed := language == "fi" || slices.Contains(served, language)
 		switch {
 		case strings.TrimSpace(text) == "" && language == "fi":
-			c.add(at, "give the text in Finnish, which is shown where another language is missing")
+			c.addf(at, "give the text in Finnish, which is shown where another language is missing")
 		case strings.TrimSpace(text) == "" && needed:
-			c.add(at, "give the text in every language in which it is read; %q is missing", language)
+			c.addf(at, "give the text in every language in which it is read; %q is missing", language)
 		case utf8.RuneCountInString(text) > most:
-			c.add(at, "the text has more than %d characters; shorten it", most)
+			c.addf(at, "the text has more than %d characters; shorten it", most)
 		case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool {
 			return unicode.IsControl(r) && (r != '\n' || most == maxLine)
 		}):
-			c.add(at, "the text has characters in it that cannot be shown; take out control characters")
+			c.addf(at, "the text has characters in it that cannot be shown; take out control characters")
 		}
 	}
 }
@@ -317,7 +317,7 @@ func textIn(m *kuplav1.LocalizedText, language string) string {
 
 func (c *checker) phone(path, number string) {
 	if number != "" && !phonePattern.MatchString(number) {
-		c.add(path, "%q is no phone number; write digits, with single spaces and a leading + where you like, "+
+		c.addf(path, "%q is no phone number; write digits, with single spaces and a leading + where you like, "+
 			"such as 116117 or +358 5 123 4567", number)
 	}
 }
@@ -328,7 +328,7 @@ func (c *checker) duration(path string, m *durationpb.Duration, least, most time
 		return
 	}
 	if d := m.AsDuration(); m.CheckValid() != nil || d < least || d > most {
-		c.add(path, "give from %s to %s, or leave it out for the default", protoDuration(least), protoDuration(most))
+		c.addf(path, "give from %s to %s, or leave it out for the default", protoDuration(least), protoDuration(most))
 	}
 }
 
@@ -337,7 +337,7 @@ func protoDuration(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/t
 
 func (c *checker) atMost(path string, n, most int) {
 	if n > most {
-		c.add(path, "there are %d; give at most %d", n, most)
+		c.addf(path, "there are %d; give at most %d", n, most)
 	}
 }
 

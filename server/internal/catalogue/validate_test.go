@@ -307,7 +307,7 @@ func TestValidate(t *testing.T) {
 		}, []string{"canned_replies: there are 1001; give at most 1000"}},
 		{"field of a later contract", func(_ *kuplav1.Catalogue, q *kuplav1.Queue) {
 			unknown := protowire.AppendVarint(protowire.AppendTag(nil, 9999, protowire.VarintType), 1)
-			q.OpeningHours.Weekly[1].ProtoReflect().SetUnknown(unknown)
+			q.GetOpeningHours().GetWeekly()[1].ProtoReflect().SetUnknown(unknown)
 		}, []string{"queues[0].opening_hours.weekly[1]: a field is set that this server does not know"}},
 		{"field of a later contract at the top", func(m *kuplav1.Catalogue, _ *kuplav1.Queue) {
 			m.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 9999, protowire.VarintType), 1))

@@ -65,7 +65,8 @@ type jsonWriter struct {
 }
 
 func (w *jsonWriter) node(n *yaml.Node, depth int) error {
-	if w.nodes++; w.nodes > maxNodes || depth > maxDepth || len(w.json) > maxBytes {
+	w.nodes++
+	if w.nodes > maxNodes || depth > maxDepth || len(w.json) > maxBytes {
 		return fmt.Errorf("line %d: the file is too large, or nested too deeply", n.Line)
 	}
 	for w.line < n.Line {
@@ -148,7 +149,7 @@ func (w *jsonWriter) scalar(n *yaml.Node) error {
 
 // jsonPosition is how the protobuf library says where an error is. Its texts are not promised: when they
 // change, a test fails, and until then errors are told as they come.
-var jsonPosition = regexp.MustCompile(`\(line ([0-9]+):[0-9]+\): (.*)$`)
+var jsonPosition = regexp.MustCompile(`\(line (\d+):\d+\): (.*)$`)
 
 // lineError tells an error of the library by the line alone: the column is that of the JSON, which nobody has seen.
 func lineError(err error) error {

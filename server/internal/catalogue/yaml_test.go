@@ -53,8 +53,12 @@ var awkward = []string{
 
 func TestYAMLRoundTrip(t *testing.T) {
 	for _, word := range awkward {
-		m := good()
-		m.DefaultNotice.Fi, m.Queues[0].Id, m.CannedReplies[0].Text.Sv = word, word, word
+		m := &kuplav1.Catalogue{
+			DefaultNotice: &kuplav1.LocalizedText{Fi: word},
+			Queues: []*kuplav1.Queue{{Id: word, Languages: []string{word, "fi"}, OpeningHours: &kuplav1.OpeningHours{
+				Weekly: []*kuplav1.DayHours{{Spans: []*kuplav1.HoursSpan{span(word, word)}}},
+			}}},
+		}
 		formatted, err := catalogue.FormatYAML(m)
 		if err != nil {
 			t.Errorf("%q: %v", word, err)

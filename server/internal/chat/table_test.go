@@ -365,8 +365,11 @@ func on(
 	}
 }
 
-// whole compares everything in two conversations, what is pending included.
+// whole compares everything in two conversations, what is pending included. It is empty when they are the same.
 func whole(before, after *chat.Conversation) string {
+	if reflect.DeepEqual(before, after) { // much quicker than to tell the difference
+		return ""
+	}
 	return cmp.Diff(before, after, cmp.AllowUnexported(chat.Conversation{}))
 }
 

@@ -31,8 +31,7 @@ func book(t *testing.T) *catalogue.Book {
 	}
 	b, err := catalogue.Compile(m)
 	if err != nil {
-		var invalid *catalogue.InvalidError
-		if errors.As(err, &invalid) {
+		if invalid, ok := errors.AsType[*catalogue.InvalidError](err); ok {
 			for _, p := range invalid.Problems {
 				t.Log(p)
 			}

@@ -127,8 +127,6 @@ func join(parts ...[]int) []int {
 	return all
 }
 
-func value(x float64) *float64 { return &x }
-
 func TestSummarizeScores(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -139,12 +137,13 @@ func TestSummarizeScores(t *testing.T) {
 		{"nobody", "access", nil, feedback.QuestionSummary{}},
 		{"four are too few", "access", times(4, 5), feedback.QuestionSummary{}},
 		{"five alike", "access", times(5, 5), feedback.QuestionSummary{
-			Scores: 5, Mean: value(5), Counts: []feedback.ScoreCount{{Score: 5, Count: 5}},
+			Scores: 5, Mean: new(5.), Counts: []feedback.ScoreCount{{Score: 5, Count: 5}},
 		}},
 		{
 			"five in disagreement: a mean that many tables have",
-			"access", []int{1, 2, 3, 4, 5},
-			feedback.QuestionSummary{Scores: 5, Mean: value(3)},
+			"access",
+			[]int{1, 2, 3, 4, 5},
+			feedback.QuestionSummary{Scores: 5, Mean: new(3.)},
 		},
 		{
 			"one of five differs: the mean would say which score it is",
@@ -159,31 +158,31 @@ func TestSummarizeScores(t *testing.T) {
 		{
 			"all cells large",
 			"access", join(times(5, 1), times(5, 3), times(10, 5)),
-			feedback.QuestionSummary{Scores: 20, Mean: value(3.5), Counts: []feedback.ScoreCount{
+			feedback.QuestionSummary{Scores: 20, Mean: new(3.5), Counts: []feedback.ScoreCount{
 				{Score: 1, Count: 5}, {Score: 3, Count: 5}, {Score: 5, Count: 10},
 			}},
 		},
 		{
 			"two are hidden: total less cell would say that there are two",
 			"access", join(times(5, 5), []int{1, 3}),
-			feedback.QuestionSummary{Scores: 7, Mean: value(29. / 7)},
+			feedback.QuestionSummary{Scores: 7, Mean: new(29. / 7)},
 		},
 		{
 			"small cells hide behind each other",
 			"access", join(times(2, 1), times(3, 2), times(2, 3), times(3, 4), times(20, 5)),
-			feedback.QuestionSummary{Scores: 30, Mean: value(126. / 30), Counts: []feedback.ScoreCount{{Score: 5, Count: 20}}},
+			feedback.QuestionSummary{Scores: 30, Mean: new(126. / 30), Counts: []feedback.ScoreCount{{Score: 5, Count: 20}}},
 		},
 		{
 			"a single small cell takes others with it",
 			"access", join(times(6, 1), times(6, 2), times(2, 3), times(20, 4), times(30, 5)),
-			feedback.QuestionSummary{Scores: 64, Mean: value(254. / 64), Counts: []feedback.ScoreCount{
+			feedback.QuestionSummary{Scores: 64, Mean: new(254. / 64), Counts: []feedback.ScoreCount{
 				{Score: 4, Count: 20}, {Score: 5, Count: 30},
 			}},
 		},
 		{
 			"large groups only",
 			"recommend", join(times(10, 10), times(5, 8), times(5, 0)),
-			feedback.QuestionSummary{Scores: 20, Mean: value(7), NetPromoterScore: value(25), Counts: []feedback.ScoreCount{
+			feedback.QuestionSummary{Scores: 20, Mean: new(7.), NetPromoterScore: new(25.), Counts: []feedback.ScoreCount{
 				{Score: 0, Count: 5}, {Score: 8, Count: 5}, {Score: 10, Count: 10},
 			}},
 		},
@@ -191,7 +190,7 @@ func TestSummarizeScores(t *testing.T) {
 			"promoters 9 and 10, detractors to 6",
 			"recommend", join(times(5, 9), times(5, 10), times(5, 7), times(10, 8), times(15, 6)),
 			feedback.QuestionSummary{
-				Scores: 40, Mean: value((45. + 50 + 35 + 80 + 90) / 40), NetPromoterScore: value(-12.5),
+				Scores: 40, Mean: new((45. + 50 + 35 + 80 + 90) / 40), NetPromoterScore: new(-12.5),
 				Counts: []feedback.ScoreCount{
 					{Score: 6, Count: 15}, {Score: 7, Count: 5}, {Score: 8, Count: 10}, {Score: 9, Count: 5}, {Score: 10, Count: 5},
 				},
@@ -201,7 +200,7 @@ func TestSummarizeScores(t *testing.T) {
 			"few detractors: the promoters' cells and the net promoter score would tell how many",
 			"recommend", join(times(20, 10), times(10, 9), times(5, 8), times(2, 3), []int{5}),
 			feedback.QuestionSummary{
-				Scores: 38, Mean: value(341. / 38), NetPromoterScore: value(100 * 27. / 38),
+				Scores: 38, Mean: new(341. / 38), NetPromoterScore: new(100 * 27. / 38),
 				Counts: []feedback.ScoreCount{{Score: 10, Count: 20}},
 			},
 		},
@@ -213,7 +212,7 @@ func TestSummarizeScores(t *testing.T) {
 		{
 			"the mean would give it away, the net promoter score does not",
 			"recommend", join(times(5, 6), []int{5}),
-			feedback.QuestionSummary{Scores: 6, NetPromoterScore: value(-100)},
+			feedback.QuestionSummary{Scores: 6, NetPromoterScore: new(-100.)},
 		},
 	}
 	for _, test := range tests {
@@ -264,8 +263,9 @@ func TestSummarizeCounts(t *testing.T) {
 				repeat(4, feedback.Response{cannotSay("access"), written("comment", "a")}),
 				repeat(6, feedback.Response{score("recommend", 10)})...),
 			feedback.Summary{Responses: 10, Questions: []feedback.QuestionSummary{
-				{Scores: 6, Mean: value(10), NetPromoterScore: value(100), Counts: []feedback.ScoreCount{{Score: 10, Count: 6}}},
-				{}, {},
+				{Scores: 6, Mean: new(10.), NetPromoterScore: new(100.), Counts: []feedback.ScoreCount{{Score: 10, Count: 6}}},
+				{},
+				{},
 			}},
 		},
 		{
@@ -284,7 +284,7 @@ func TestSummarizeCounts(t *testing.T) {
 			"the first of two answers counts",
 			repeat(5, feedback.Response{score("access", 5), score("access", 1)}),
 			feedback.Summary{Responses: 5, Questions: []feedback.QuestionSummary{
-				{}, {Scores: 5, Mean: value(5), Counts: []feedback.ScoreCount{{Score: 5, Count: 5}}}, {},
+				{}, {Scores: 5, Mean: new(5.), Counts: []feedback.ScoreCount{{Score: 5, Count: 5}}}, {},
 			}},
 		},
 	}

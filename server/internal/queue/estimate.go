@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+	"sync"
 	"time"
 )
 
@@ -13,9 +14,9 @@ import (
 const MinHistory = 10
 
 const (
-	// runs is how many futures a forecast plays through. The ends of the range are then off by about two cases
-	// in a hundred, less than what the future itself adds.
-	runs = 1024
+	// runs is how many futures a forecast plays through. Drawn as they are by draws, the ends of the range are
+	// then off by about one case in a hundred. It is the number of values that a byte has; see draws.
+	runs = 1 << 8
 	// outside is how many of the runs lie below the range, and how many above: one in ten each.
 	outside = runs / 10
 	// exactTurns is how many turns are played out one by one at least. After that, and after every slot has
@@ -27,8 +28,6 @@ const (
 	farthest = 1_000_000
 	// longest is a year, in seconds: more than anybody waits, and less than a Duration holds.
 	longest = 365 * 24 * 60 * 60
-	// seed makes the same load give the same range. A forecast renewed every second would otherwise flicker.
-	seed = 0x6b75706c61
 )
 
 // Load is what the wait rests on: the people at work and how long conversations take.
@@ -268,7 +267,7 @@ type slot struct {
 // forecast plays the future through and returns the ranges of the positions up to last.
 func (m *model) forecast(last int) []knot {
 	at := positions(last)
-	// turns[k][run] is when the turn of position at[k] comes in that run.
+	// turns[k][d.run] is when the turn of position at[k] comes in that run.
 	turns := make([][]float64, len(at))
 	all := make([]float64, len(at)*runs)
 	for k := range turns {
@@ -280,14 +279,12 @@ func (m *model) forecast(last int) []knot {
 	// How far the mean of this many handling times may be off, relative to itself. Two fewer than there are,
 	// because the variance is itself only known from them.
 	spread := math.Sqrt(m.variance/float64(len(m.handling)-2)) / m.mean
-	var source rand.PCG
-	random := rand.New(&source)
+	orders := parts()
 	for run := range runs {
-		source.Seed(seed, uint64(run)*0x9e3779b97f4a7c15)
-		// The factors are laid out evenly over their distribution instead of drawn.
-		z := math.Sqrt2 * math.Erfinv((2*float64(run)+1)/runs-1)
+		d := draws{run: uint8(run), parts: &orders[run]}
+		z := d.normal()
 		stretch := math.Exp(spread*z - spread*spread/2)
-		m.play(random, stretch, exact, at, slots, turns, run)
+		m.play(&d, stretch, exact, at, slots, turns)
 	}
 
 	knots := make([]knot, len(at))
@@ -299,19 +296,19 @@ func (m *model) forecast(last int) []knot {
 }
 
 // play plays one future through: turns one by one up to exact, and after that in leaps from knot to knot.
-func (m *model) play(random *rand.Rand, stretch float64, exact int, at []int, slots []slot, turns [][]float64, run int) {
+func (m *model) play(d *draws, stretch float64, exact int, at []int, slots []slot, turns [][]float64) {
 	slots = slots[:0]
 	for range m.free {
-		slots = append(slots, slot{at: m.pickup(random)})
+		slots = append(slots, slot{at: m.pickup(d)})
 	}
 	for _, elapsed := range m.active {
-		slots = append(slots, slot{at: m.remaining(random, stretch, elapsed) + m.pickup(random)})
+		slots = append(slots, slot{at: m.remaining(d, stretch, elapsed) + m.pickup(d)})
 	}
 	for range m.unknown {
-		slots = append(slots, slot{at: m.underWay(random, stretch) + m.pickup(random)})
+		slots = append(slots, slot{at: m.underWay(d, stretch) + m.pickup(d)})
 	}
 	for range m.phone {
-		slots = append(slots, slot{at: m.underWay(random, stretch) + m.pickup(random), phone: true})
+		slots = append(slots, slot{at: m.underWay(d, stretch) + m.pickup(d), phone: true})
 	}
 	heapify(slots)
 
@@ -320,14 +317,14 @@ func (m *model) play(random *rand.Rand, stretch float64, exact int, at []int, sl
 	for turn := 1; k < len(at) && at[k] <= exact; turn++ {
 		now = slots[0].at
 		if turn == at[k] {
-			turns[k][run] = now
+			turns[k][d.run] = now
 			k++
 		}
-		busy := stretch * m.draw(random)
+		busy := stretch * m.draw(d)
 		if slots[0].phone {
-			busy += stretch * m.draw(random) // The call in between.
+			busy += stretch * m.draw(d) // The call in between.
 		}
-		slots[0].at += busy + m.pickup(random)
+		slots[0].at += busy + m.pickup(d)
 		siftDown(slots, 0)
 	}
 
@@ -338,8 +335,8 @@ func (m *model) play(random *rand.Rand, stretch float64, exact int, at []int, sl
 		n := float64(at[k] - at[k-1])
 		mean, variance := n/rate, n*dispersion/(rate*rate*rate)
 		sigma := math.Log1p(variance / (mean * mean))
-		now += mean * math.Exp(math.Sqrt(sigma)*random.NormFloat64()-sigma/2)
-		turns[k][run] = now
+		now += mean * math.Exp(math.Sqrt(sigma)*d.normal()-sigma/2)
+		turns[k][d.run] = now
 	}
 }
 
@@ -357,22 +354,74 @@ func (m *model) pace(stretch float64) (rate, dispersion float64) {
 	return rate, dispersion
 }
 
+// draws are the random numbers of one run. They are functions of the run and of how many were drawn before, so
+// that the same load always gives the same range: a forecast renewed every second would otherwise flicker.
+//
+// Over all runs, the n-th numbers drawn are one in each of as many equal parts between 0 and 1, in an order
+// shuffled for each n. So what is drawn n-th is spread as evenly as can be, and far fewer runs do than with
+// numbers that know nothing of each other. After the first evenDraws they do without.
+type draws struct {
+	run   uint8
+	n     uint64
+	parts *[evenDraws]uint8
+}
+
+// evenDraws is enough for queues of a hundred slots; with more, the slots make up for each other.
+const evenDraws = 512
+
+// parts are the orders in which the parts are drawn from, by run and draw. They are the same in every process.
+var parts = sync.OnceValue(func() *[runs][evenDraws]uint8 {
+	random := rand.New(rand.NewPCG(1, 1))
+	var all [runs][evenDraws]uint8
+	for n := range evenDraws {
+		for run, part := range random.Perm(runs) {
+			all[run][n] = uint8(part)
+		}
+	}
+	return &all
+})
+
+// uniform returns a number between 0 and 1, neither included.
+func (d *draws) uniform() float64 {
+	n := d.n
+	d.n++
+	u := (float64(scramble(n<<8|uint64(d.run))>>12) + 0.5) / (1 << 52)
+	if n < evenDraws {
+		return (float64(d.parts[n]) + u) / runs
+	}
+	return u
+}
+
+// normal returns a number of the standard normal distribution.
+func (d *draws) normal() float64 {
+	return math.Sqrt2 * math.Erfinv(2*d.uniform()-1)
+}
+
+// scramble returns a number that looks unlike x and unlike that of any number near x (the finalizer of
+// SplitMix64).
+func scramble(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
 // draw returns one of the handling times.
-func (m *model) draw(random *rand.Rand) float64 {
-	return m.handling[int(random.Float64()*float64(len(m.handling)))]
+func (m *model) draw(d *draws) float64 {
+	return m.handling[int(d.uniform()*float64(len(m.handling)))]
 }
 
 // pickup returns for how long a free slot stays free although somebody waits.
-func (m *model) pickup(random *rand.Rand) float64 {
+func (m *model) pickup(d *draws) float64 {
 	if len(m.pickups) == 0 {
 		return 0
 	}
-	return m.pickups[int(random.Float64()*float64(len(m.pickups)))]
+	return m.pickups[int(d.uniform()*float64(len(m.pickups)))]
 }
 
 // remaining returns for how much longer a conversation goes on that has gone on for elapsed.
-func (m *model) remaining(random *rand.Rand, stretch, elapsed float64) float64 {
-	u := random.Float64()
+func (m *model) remaining(d *draws, stretch, elapsed float64) float64 {
+	u := d.uniform()
 	i := sort.SearchFloat64s(m.handling, elapsed/stretch)
 	if longer := len(m.handling) - i; longer >= MinHistory/2 {
 		return max(stretch*m.handling[i+int(u*float64(longer))]-elapsed, 0)
@@ -383,9 +432,9 @@ func (m *model) remaining(random *rand.Rand, stretch, elapsed float64) float64 {
 
 // underWay returns for how much longer a conversation or call goes on that is met at a moment of no
 // significance: a long one is met more often, in proportion to its length, and each part of it as often.
-func (m *model) underWay(random *rand.Rand, stretch float64) float64 {
-	i := sort.SearchFloat64s(m.sums, random.Float64()*m.sums[len(m.sums)-1])
-	return stretch * m.handling[min(i, len(m.handling)-1)] * random.Float64()
+func (m *model) underWay(d *draws, stretch float64) float64 {
+	i := sort.SearchFloat64s(m.sums, d.uniform()*m.sums[len(m.sums)-1])
+	return stretch * m.handling[min(i, len(m.handling)-1)] * d.uniform()
 }
 
 // heapify makes the slots a heap with the earliest first.

@@ -63,14 +63,14 @@ func (p *Pause) holds(t time.Time) bool {
 // State is whether a queue accepts starts.
 type State uint8
 
-// The states of a queue.
+// The states of a queue, numbered as in the contract.
 const (
+	// Open is when starts are accepted, capacity permitting.
+	Open State = iota + 1
 	// Closed is outside opening hours, paused or not.
-	Closed State = iota + 1
+	Closed
 	// Paused is within opening hours, when a supervisor has paused the queue.
 	Paused
-	// Open is when starts are accepted, capacity permitting.
-	Open
 )
 
 // String returns "closed", "paused" or "open".

@@ -5,9 +5,11 @@ package apptest
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -124,7 +126,32 @@ func (s *Server) Restart(down time.Duration) {
 	s.start()
 }
 
-// Catalogue changes the catalogue in force.
+// Backup stops the server, copies its database, and starts it again. The function returned puts the copy back
+// in place of what was written since, as an operator does after a loss.
+func (s *Server) Backup() (restore func()) {
+	s.t.Helper()
+	s.Close()
+	kept, err := os.ReadFile(s.path)
+	if err != nil {
+		s.t.Fatalf("back up: %v", err)
+	}
+	s.start()
+	return func() {
+		s.t.Helper()
+		s.Close()
+		for _, suffix := range []string{"-wal", "-shm"} {
+			if err := os.Remove(s.path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				s.t.Fatalf("restore: %v", err)
+			}
+		}
+		if err := os.WriteFile(s.path, kept, 0o600); err != nil {
+			s.t.Fatalf("restore: %v", err)
+		}
+		s.start()
+	}
+}
+
+// ChangeCatalogue changes the catalogue in force.
 func (s *Server) ChangeCatalogue(change func(*kuplav1.Catalogue)) {
 	s.t.Helper()
 	m, err := demo.Catalogue()

@@ -57,7 +57,9 @@ func (s *suite) repeats(
 
 func requestOnEvent(s *suite) {
 	s.start("c", "q")
-	post := func(content uint64) (store.Outcome, error) { return s.post(request("customer", 1, content), "c", "hei") }
+	post := func(content uint64) (store.Outcome, error) {
+		return s.post(request("customer", 1, content), "c", "hei")
+	}
 	out, err := post(1)
 	s.ok(err)
 	want := store.Result{ConversationID: "c", Sequence: 2, Time: s.conversation("c").LastEventTime}

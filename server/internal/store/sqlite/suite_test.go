@@ -1,0 +1,145 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/sqlite"
+	"github.com/kupla-chat/kupla/server/internal/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		path := filepath.Join(t.TempDir(), "kupla.db")
+		return storetest.Harness{
+			Open: func(opts store.Options) (store.Store, error) { return sqlite.Open(t.Context(), path, opts) },
+			Crash: func(store.Store) {
+				// The dead server is left with its file; what the disk held is the next one's.
+				next := filepath.Join(t.TempDir(), "kupla.db")
+				if err := freeze(path, next); err != nil {
+					t.Fatal(err)
+				}
+				path = next
+			},
+			Tables: func() (map[string][]map[string]any, error) { return dump(t.Context(), path) },
+			LoseCommits: func(s store.Store, n int, applied bool) {
+				s.(*sqlite.Store).LoseCommits(n, applied)
+			},
+		}
+	})
+}
+
+// connect opens a second connection to a database, past the server's lock.
+func connect(path string) (*sql.DB, error) {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "_busy_timeout=10000"}
+	return sql.Open("sqlite", u.String())
+}
+
+// freeze copies the files of a database that is being written to, so that the copy is what a killed process
+// would have left at some moment. A reader that is open meanwhile keeps the log from starting anew, so
+// whatever part of it is in the database when that is copied is in the log too, which is copied later.
+func freeze(path, to string) error {
+	db, err := connect(path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var n int
+	if err := tx.QueryRow(`SELECT count(*) FROM sqlite_schema`).Scan(&n); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		if err := copyFile(path+suffix, to+suffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// dump reads every table.
+func dump(ctx context.Context, path string) (map[string][]map[string]any, error) {
+	db, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	var names []string
+	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	tables := map[string][]map[string]any{}
+	for _, name := range names {
+		if tables[name], err = dumpTable(ctx, db, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return tables, nil
+}
+
+func dumpTable(ctx context.Context, db *sql.DB, name string) ([]map[string]any, error) {
+	rows, err := db.QueryContext(ctx, `SELECT * FROM "`+name+`"`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var all []map[string]any
+	for rows.Next() {
+		values := make([]any, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		row := map[string]any{}
+		for i, c := range columns {
+			row[c] = values[i]
+		}
+		all = append(all, row)
+	}
+	return all, rows.Err()
+}
