@@ -14,6 +14,13 @@ import (
 // in a few seconds, and a forecast of a long line costs milliseconds.
 const forecastAge = 5 * time.Second
 
+// shortLine is how long a line is whose forecast is made anew with every change, and longLineForecastAge how
+// old that of a longer one may be after a change.
+const (
+	shortLine           = 50
+	longLineForecastAge = time.Second
+)
+
 // waitingEntries is how many of those who wait a desk is told.
 const waitingEntries = 50
 
@@ -57,13 +64,19 @@ func (b *Board) Place(conversationID string) (Place, bool) {
 // wait estimates the wait of a position in a queue.
 func (b *Board) wait(queueID string, policy queue.Policy, position int, now time.Time) queue.Estimate {
 	l := b.line(queueID)
-	if l.forecast == nil || now.Sub(l.forecastTime) > forecastAge || position > l.forecastLast {
-		l.forecastLast = max(l.Len()+1, position)
-		l.forecastTime = now
-		l.forecast = queue.NewForecast(b.load(queueID, now), l.forecastLast, now)
+	if l.outdated(now) {
+		l.forecast, l.forecastTime, l.forecastStale = queue.NewForecast(b.load(queueID, now), max(l.Len()+1, position), now), now, false
 	}
 	deadline, _ := policy.ServedUntil(now)
 	return l.forecast.Wait(position, deadline)
+}
+
+// outdated reports whether the forecast is to be made anew: at once when something changed in a short line,
+// and about once a second in a long one, where it costs milliseconds and the change of one place is little.
+func (l *line) outdated(now time.Time) bool {
+	age := now.Sub(l.forecastTime)
+	return l.forecast == nil || age > forecastAge ||
+		l.forecastStale && (l.Len() <= shortLine || age >= longLineForecastAge)
 }
 
 // load is what the estimate of a queue rests on.

@@ -98,9 +98,9 @@ type line struct {
 	status   queue.Status
 	toldTime time.Time
 
-	forecast     *queue.Forecast
-	forecastTime time.Time
-	forecastLast int
+	forecast      *queue.Forecast
+	forecastTime  time.Time
+	forecastStale bool // something it rests on has changed
 }
 
 // New makes an empty board. Load fills it.
@@ -285,7 +285,7 @@ func (b *Board) apply(c store.ConversationChange) {
 func (b *Board) queueChanged(id string) {
 	l := b.line(id)
 	l.dirty = true
-	l.forecast = nil
+	l.forecastStale = true
 	for _, e := range l.Head(b.config.NearHead) {
 		b.tellPlace(l, e.ConversationID)
 	}
@@ -309,7 +309,7 @@ func (b *Board) staffChanged(s *staffMember) {
 	for _, id := range s.QueueIDs {
 		l := b.line(id)
 		l.dirty = true
-		l.forecast = nil
+		l.forecastStale = true
 		b.hub.Queue(id)
 	}
 	b.hub.Staff()

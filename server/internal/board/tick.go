@@ -28,9 +28,6 @@ func (b *Board) Tick() {
 		l := b.line(q.ID)
 		status := q.Policy.Status(now, Pause(b.queues[q.ID]))
 		if l.dirty || status != l.status || now.Sub(l.toldTime) > forecastAge {
-			if l.dirty {
-				l.forecast = nil
-			}
 			l.dirty, l.status, l.toldTime = false, status, now
 			b.tellPlaces(l)
 			b.hub.Queue(q.ID)

@@ -20,14 +20,15 @@ func (c *Conversation) check(command Command) error {
 	return Refuse(cell.Refusal, "conversation_id", c.ID)
 }
 
-// checkStaff looks the command up, and that the professional takes part.
+// checkStaff looks that the professional takes part, and the command up. In this order: whoever no longer takes part
+// is not told what the conversation has become since.
 func (c *Conversation) checkStaff(command Command, participantID string) (*Participant, error) {
-	if err := c.check(command); err != nil {
-		return nil, err
-	}
 	p := c.Participant(participantID)
 	if p == nil || p.Role != Professional || !p.Present() {
 		return nil, Refuse(AccessEnded, "conversation_id", c.ID)
+	}
+	if err := c.check(command); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

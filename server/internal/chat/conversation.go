@@ -211,7 +211,7 @@ func (c *Conversation) emit(author string, kind Kind, now time.Time) int32 {
 }
 
 // join adds a participant and tells it in the log.
-func (c *Conversation) join(p Participant, author, inviter string, now time.Time) *Participant {
+func (c *Conversation) join(p Participant, author, inviter string, now time.Time) {
 	p.JoinTime = stamp(now)
 	if p.JoinTime.Before(c.LastEventTime) {
 		p.JoinTime = c.LastEventTime
@@ -219,11 +219,10 @@ func (c *Conversation) join(p Participant, author, inviter string, now time.Time
 	p.JoinSequence = c.LastSequence + 1
 	c.emit(author, ParticipantJoined{Participant: p, InviterID: inviter}, now)
 	c.Participants = append(c.Participants, p)
-	return &c.Participants[len(c.Participants)-1]
 }
 
 // joinStaff adds a professional.
-func (c *Conversation) joinStaff(s Staff, leading bool, inviter string, now time.Time) *Participant {
+func (c *Conversation) joinStaff(s Staff, leading bool, inviter string, now time.Time) {
 	n := 0
 	for _, p := range c.Participants {
 		if p.Role == Professional {
@@ -231,7 +230,7 @@ func (c *Conversation) joinStaff(s Staff, leading bool, inviter string, now time
 		}
 	}
 	id := "professional-" + strconv.Itoa(n+1)
-	return c.join(Participant{
+	c.join(Participant{
 		ID: id, Role: Professional, StaffID: s.ID, DisplayName: s.DisplayName, Leading: leading,
 	}, id, inviter, now)
 }

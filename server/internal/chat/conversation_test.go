@@ -123,7 +123,7 @@ func TestInvite(t *testing.T) {
 	must(t, c.Post(second, "Päivää", morning.Add(time.Hour)))
 }
 
-// A guest who leaves leaves the lead where it is.
+// When a guest leaves, the lead stays where it is.
 func TestGuestLeaves(t *testing.T) {
 	c := consulted(t)
 	must(t, c.LeaveAsProfessional(second, morning.Add(time.Hour)))
@@ -282,8 +282,8 @@ func TestMarkRead(t *testing.T) {
 	must(t, c.TransferToProfessional(first, doctor, "oral-health", freely, morning.Add(time.Hour)))
 	left := c.Participant(first).LeaveSequence
 	_, err := c.MarkRead(c.Participant(first), left+1)
-	var refused *chat.Refusal
-	if !errors.As(err, &refused) || refused.Reason != chat.SequenceAhead || refused.Metadata["last_sequence"] != "4" {
+	refused, ok := errors.AsType[*chat.Refusal](err)
+	if !ok || refused.Reason != chat.SequenceAhead || refused.Metadata["last_sequence"] != "4" {
 		t.Errorf("reading beyond one's leaving gives %v with %v", err, refused)
 	}
 }
@@ -364,8 +364,8 @@ func TestTooLong(t *testing.T) {
 	must(t, c.Post(chat.CustomerID, "Vielä mahtuu", morning.Add(time.Hour)))
 	for _, id := range []string{chat.CustomerID, first} {
 		err := c.Post(id, "Ei enää", morning.Add(time.Hour))
-		var refused *chat.Refusal
-		if !errors.As(err, &refused) || refused.Reason != chat.ConversationTooLong ||
+		refused, ok := errors.AsType[*chat.Refusal](err)
+		if !ok || refused.Reason != chat.ConversationTooLong ||
 			refused.Metadata["limit"] != "1000000" || refused.Metadata["conversation_id"] != "c-1" {
 			t.Errorf("%s wrote into a full log: %v, %v", id, err, refused)
 		}

@@ -375,8 +375,7 @@ func whole(before, after *chat.Conversation) string {
 
 // reasonOf is the reason of a refusal; empty when the error is none.
 func reasonOf(err error) chat.Reason {
-	var refused *chat.Refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*chat.Refusal](err); ok {
 		return refused.Reason
 	}
 	return ""
@@ -444,9 +443,8 @@ func TestEveryMethodIsACommandOrAQuestion(t *testing.T) {
 	} {
 		known[name] = true
 	}
-	typ := reflect.TypeFor[*chat.Conversation]()
-	for i := range typ.NumMethod() {
-		name := typ.Method(i).Name
+	for method := range reflect.TypeFor[*chat.Conversation]().Methods() {
+		name := method.Name
 		if !known[name] {
 			t.Errorf("%s is neither a command with a row in the table nor named here as a question", name)
 		}

@@ -60,8 +60,8 @@ type Follower struct {
 	queues  bool   // whether it hears of queues
 
 	wake chan struct{}
-	// again asks the shared timer for a wake, for what was held back.
-	again atomic.Bool
+	// again is from when on the shared timer is to wake the stream, in Unix nanoseconds; 0 is not at all.
+	again atomic.Int64
 	// lastFrame is when the stream last sent, in Unix nanoseconds. The shared timer goes by it.
 	lastFrame atomic.Int64
 
@@ -91,7 +91,24 @@ func (f *Follower) Quiet(now time.Time) time.Duration {
 }
 
 // Again asks to be woken by the next tick of the shared timer, for what was held back until then.
-func (f *Follower) Again() { f.again.Store(true) }
+func (f *Follower) Again() { f.again.Store(1) }
+
+// AgainAt asks to be woken by the first tick at or after a time, unless an earlier wake was asked for.
+func (f *Follower) AgainAt(t time.Time) {
+	at := t.UnixNano()
+	for {
+		was := f.again.Load()
+		if was != 0 && was <= at || f.again.CompareAndSwap(was, at) {
+			return
+		}
+	}
+}
+
+// due reports whether a wake that was asked for is due, and forgets it then.
+func (f *Follower) due(now time.Time) bool {
+	at := f.again.Load()
+	return at != 0 && at <= now.UnixNano() && f.again.CompareAndSwap(at, 0)
+}
 
 // Close ends the listening. It may be called more than once.
 func (f *Follower) Close() { f.hub.close(f) }

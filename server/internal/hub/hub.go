@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -117,7 +118,11 @@ func (h *Hub) Added(staffID, conversationID string) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for f := range h.desks[staffID] {
-		f.update(func(p *Pending) { p.Added = append(p.Added, conversationID) })
+		f.update(func(p *Pending) {
+			if !slices.Contains(p.Added, conversationID) {
+				p.Added = append(p.Added, conversationID)
+			}
+		})
 	}
 }
 
@@ -199,7 +204,7 @@ func (h *Hub) Tick(now time.Time, quiet time.Duration) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for f := range h.all {
-		if f.Quiet(now) >= quiet || f.again.Swap(false) {
+		if f.due(now) || f.Quiet(now) >= quiet {
 			f.update(func(p *Pending) { p.Tick = true })
 		}
 	}

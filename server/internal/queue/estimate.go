@@ -143,7 +143,8 @@ func EstimateWait(load Load, position int, now, servedUntil time.Time) Estimate 
 
 // NewForecast forecasts the waits under the load as it is at asOf, for the positions 1 to last. Take for last
 // the length of the line and one more, for a newcomer: positions further on are extended in proportion. It
-// takes about 50 µs for a short line and a few milliseconds for the longest.
+// takes about a tenth of a millisecond for a short line, some milliseconds for thousands of positions, and
+// tens of them with hundreds of slots as well.
 func NewForecast(load Load, last int, asOf time.Time) *Forecast {
 	handling := positiveSeconds(load.Handling)
 	f := &Forecast{

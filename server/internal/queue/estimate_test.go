@@ -409,9 +409,9 @@ func TestEstimateHoldsInEightOfTen(t *testing.T) {
 	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := simulate(rand.New(rand.NewPCG(7, uint64(i))), test.slots, test.shape, test.history, 3000)
+			c := simulate(rand.New(rand.NewPCG(7, uint64(i))), test.slots, test.shape, test.history, 2000)
 			t.Log(&c)
-			if c.all < 500 {
+			if c.all < 300 {
 				t.Fatalf("only %d had to wait", c.all)
 			}
 			if within := c.share(c.within); within < 0.75 || within > 0.86 {
@@ -442,7 +442,7 @@ func TestEstimateHoldsFarBack(t *testing.T) {
 			random := rand.New(rand.NewPCG(11, uint64(test.position)))
 			var c coverage
 			const mean = 10 * time.Minute
-			for range 250 {
+			for range 150 {
 				load := Load{Available: test.slots, Handling: sample(random, test.history, test.shape, mean)}
 				ends := make([]slot, test.slots)
 				for i := range ends {

@@ -572,7 +572,7 @@ func TestHoursAgainstTheWallClock(t *testing.T) {
 				}
 				slow := readSlowly(h, night.AddDays(-5), night.AddDays(6), location)
 				const margin = 3 * 24 * 3600 / slowStep
-				for i := margin; i < len(slow.open)-margin; i += 4 {
+				for i := margin; i < len(slow.open)-margin; i += 7 {
 					unix := slow.unix(i)
 					open, since, until := slow.at(i)
 					got := h.At(time.Unix(unix, 0))

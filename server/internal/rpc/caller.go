@@ -86,7 +86,7 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 	if err != nil {
 		return err
 	}
-	if c.Customer() && !policy.customer || !c.Customer() && !c.Has(policy.roles...) {
+	if !policy.admits(c.Caller) {
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_ROLE_REQUIRED, "required_roles", policy.who())
 	}
 	if c.Staff != nil {
@@ -96,16 +96,20 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 	return nil
 }
 
-// recheck looks the caller of an open stream up again: a token may expire or be revoked meanwhile.
+// recheck looks the caller of an open stream up again: a token may expire or be revoked meanwhile, and staff
+// may lose a role or a queue.
 func (s *Server) recheck(ctx context.Context, c call) error {
-	if c.Staff == nil {
-		return nil // a conversation token ends with its conversation, and so does its stream
-	}
-	_, err := s.authenticator.Authenticate(ctx, c.token)
-	if errors.Is(err, access.ErrInvalidToken) {
+	caller, err := s.authenticator.Authenticate(ctx, c.token)
+	switch {
+	case errors.Is(err, access.ErrInvalidToken):
 		return err
+	case err != nil:
+		return nil //nolint:nilerr // A store that cannot be asked ends nothing.
+	case !policies[c.procedure].admits(caller):
+		return access.ErrInvalidToken
 	}
-	return nil // a store that cannot be asked ends nothing
+	s.board.Profile(*caller.Staff)
+	return nil
 }
 
 // requestHeader is the header of the call and the address of its peer.

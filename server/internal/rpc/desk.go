@@ -98,11 +98,17 @@ func (s *Server) take(ctx context.Context, c call, r store.Request, id string) (
 		store.Rows{Staff: []string{c.Staff.ID}, Conversations: []string{id}},
 		func(w *store.Work) error {
 			conv := w.Conversation(id)
-			if !slices.Contains(c.Staff.QueueIDs, conv.QueueID) {
-				return notFound(id)
-			}
-			if p := conv.StaffParticipant(c.Staff.ID); p != nil && p.Present() && conv.State == chat.Active {
+			p := conv.StaffParticipant(c.Staff.ID)
+			inside := p != nil && p.Present()
+			switch {
+			case inside && conv.State == chat.Active:
 				return chat.Refuse(chat.AlreadyParticipant, "professional_id", c.Staff.ID)
+			case inside || slices.Contains(c.Staff.QueueIDs, conv.QueueID):
+				// Theirs to take, or to be told why not.
+			case p != nil:
+				return chat.Refuse(chat.AccessEnded, "conversation_id", id)
+			default:
+				return notFound(id)
 			}
 			if err := checkCapacity(w.Staff(c.Staff.ID)); err != nil && conv.State == chat.Waiting {
 				return err

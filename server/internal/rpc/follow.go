@@ -152,6 +152,12 @@ func (s *Server) openStream(c call, f *hub.Follower) (*streamContext, func(), er
 
 // wait waits for something new. The error is a *streamEnd when the stream is to end on purpose.
 func (sc *streamContext) wait(ctx context.Context) (hub.Pending, error) {
+	// A conversation token ends with its conversation, and so does its stream. Staff are looked at again also
+	// while nothing happens.
+	rechecks := sc.call.Staff != nil
+	if rechecks {
+		sc.follower.AgainAt(sc.checked.Add(recheckAfter))
+	}
 	select {
 	case <-ctx.Done():
 		return hub.Pending{}, ctx.Err()
@@ -163,7 +169,7 @@ func (sc *streamContext) wait(ctx context.Context) (hub.Pending, error) {
 	if p.Closing {
 		return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SHUTDOWN, reconnect: true, delay: shutdownRetry}
 	}
-	if now := sc.server.now(); now.Sub(sc.checked) >= recheckAfter {
+	if now := sc.server.now(); rechecks && now.Sub(sc.checked) >= recheckAfter {
 		sc.checked = now
 		if err := sc.server.recheck(ctx, sc.call); err != nil {
 			return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_TOKEN_ENDED}
@@ -289,7 +295,8 @@ func (st *conversationStream) step(ctx context.Context, p hub.Pending) error {
 			return err
 		}
 		end := st.log.ended()
-		if (more || n.Snapshot) && (end == nil || st.log.conv.State == chat.Closed) {
+		// Whoever is no longer in it is not told what it has become: their last word is the event that says so.
+		if (more || n.Snapshot) && st.log.viewer.participant.Present() {
 			if err := st.sendSnapshot(); err != nil {
 				return err
 			}

@@ -342,7 +342,8 @@ func TestFollowResetsAfterARestoredBackup(t *testing.T) {
 		restore()
 		// The log ends before the cursor.
 		ahead := follow(t, customer.Clients, customer.ID, cursors[4])
-		ahead.want("snapshot WAITING", "reset CURSOR_AHEAD", "snapshot WAITING", "event 1 joined customer", "event 2 message")
+		wantLines(t, without(ahead.lines(), "present"), // The customer is back.
+			"snapshot WAITING", "reset CURSOR_AHEAD", "snapshot WAITING", "event 1 joined customer", "event 2 message")
 		ahead.stop()
 
 		time.Sleep(time.Minute)

@@ -7,6 +7,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
+	"github.com/kupla-chat/kupla/server/internal/access"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
@@ -70,6 +71,14 @@ var policies = map[string]policy{
 	healthpb.Health_Check_FullMethodName: forAnyone,
 	healthpb.Health_List_FullMethodName:  forAnyone,
 	healthpb.Health_Watch_FullMethodName: forAnyone,
+}
+
+// admits reports whether the policy lets a caller with credentials through.
+func (p policy) admits(c access.Caller) bool {
+	if c.Customer() {
+		return p.customer
+	}
+	return c.Has(p.roles...)
 }
 
 // who names those admitted, for the refusal.

@@ -320,7 +320,7 @@ func (st *deskStream) tellNews(ctx context.Context, id string, n *hub.News) erro
 // tellQueues tells who waits, of the queues that changed, or holds it back for the next tick.
 func (st *deskStream) tellQueues(p hub.Pending) error {
 	now := st.server.now()
-	for _, id := range st.call.Staff.QueueIDs {
+	for _, id := range st.professional.GetQueueIds() {
 		slot := st.slot(id)
 		if _, changed := p.Queues[id]; changed || p.Catalogue {
 			slot.dirty = true
@@ -417,7 +417,7 @@ func (st *deskStream) sendSnapshot() error {
 		l := st.logs[id]
 		snapshot.Conversations = append(snapshot.Conversations, st.server.snapshot(l.conv, l.viewer))
 	}
-	for _, id := range st.call.Staff.QueueIDs {
+	for _, id := range st.professional.GetQueueIds() {
 		waiting := waitingProto(st.server.board.Waiting(id))
 		slot := st.slot(id)
 		slot.sent, slot.time, slot.dirty = waiting, st.server.now(), false

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"connectrpc.com/connect/v2"
 	"github.com/google/uuid"
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
@@ -262,8 +263,8 @@ func (c *chat) open(ctx context.Context, state *chatState) error {
 			continue
 		}
 		if err != nil {
-			if _, code := c.explain(err); code == ExitFailed {
-				c.forget() // it was refused, so there is nothing to go on with
+			if refused(err) {
+				c.forget() // there is nothing to go on with
 			}
 			return err
 		}
@@ -283,6 +284,19 @@ func (c *chat) open(ctx context.Context, state *chatState) error {
 		c.console.print(c.texts.MayWriteAlready)
 	}
 	return nil
+}
+
+// refused reports whether it is certain that a start was not carried out, and would not be if repeated.
+func refused(err error) bool {
+	switch kupla.ReasonOf(err) {
+	case kuplav1.ErrorReason_ERROR_REASON_UNSPECIFIED:
+		return connect.CodeOf(err) == connect.CodeInvalidArgument
+	case kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE, kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED,
+		kuplav1.ErrorReason_ERROR_REASON_INTERNAL, kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED:
+		return false
+	default:
+		return true
+	}
 }
 
 func (c *chat) showNoticeAgain(ctx context.Context) (*chatState, error) {

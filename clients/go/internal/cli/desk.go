@@ -46,7 +46,9 @@ type desk struct {
 	ready    bool // whether the desk has been shown, so that lines can take effect
 	lost     bool // whether the loss of the connection was told
 	everHere bool
-	waitList bool // whether who waits is to be printed as a list, with the first snapshot
+	waitList bool                // whether who waits is to be printed as a list, with the first snapshot
+	taking   bool                // whether a take is under way, which brings a conversation that is no news
+	arrived  []*deskConversation // what came onto the desk meanwhile
 }
 
 // deskConversation is one conversation on the desk.
@@ -187,9 +189,11 @@ func (d *desk) show(update kupla.DeskUpdate) {
 	case kupla.DeskConversationAdded:
 		one := d.conversation(update.ConversationID)
 		one.learn(update.Conversation)
-		if one != d.current {
-			d.console.printf(d.texts.Added,
-				"number", one.number, "name", one.people.customer(), "queue", d.queueName(one.queueID()))
+		switch {
+		case d.taking:
+			d.arrived = append(d.arrived, one)
+		case one != d.current:
+			d.showArrival(one)
 		}
 	case kupla.DeskConversationRemoved:
 		d.remove(update.ConversationID, update.Removal)
@@ -257,6 +261,20 @@ func (d *desk) conversation(id string) *deskConversation {
 	return one
 }
 
+func (d *desk) showArrival(one *deskConversation) {
+	d.console.printf(d.texts.Added,
+		"number", one.number, "name", one.people.customer(), "queue", d.queueName(one.queueID()))
+}
+
+// gone notes that a conversation has left the desk by the professional's own doing. The stream will say so,
+// too; until then nothing must be sent there by mistake.
+func (d *desk) gone(one *deskConversation) {
+	if d.current == one {
+		d.current = nil
+		d.setPrompt()
+	}
+}
+
 func (d *desk) remove(id string, reason kuplav1.RemovalReason) {
 	for i, one := range d.mine {
 		if one.id != id {
@@ -268,10 +286,7 @@ func (d *desk) remove(id string, reason kuplav1.RemovalReason) {
 		}
 		d.console.printf(d.texts.Removed, "number", one.number, "reason", text)
 		d.mine = append(d.mine[:i:i], d.mine[i+1:]...)
-		if d.current == one {
-			d.current = nil
-			d.setPrompt()
-		}
+		d.gone(one)
 		return
 	}
 }
@@ -319,6 +334,9 @@ func (d *desk) eventText(one *deskConversation, event *kuplav1.Event) string {
 		if d.isSelf(one, kind.ParticipantJoined.GetParticipant().GetId()) {
 			one.people.own = kind.ParticipantJoined.GetParticipant().GetId()
 			return ""
+		}
+		if kind.ParticipantJoined.GetParticipant().GetRole() == kuplav1.ParticipantRole_PARTICIPANT_ROLE_CUSTOMER {
+			return "" // the one who waited
 		}
 		return fill(d.texts.DeskJoined, "name", one.people.name(kind.ParticipantJoined.GetParticipant().GetId()))
 	case *kuplav1.Event_ParticipantLeft:

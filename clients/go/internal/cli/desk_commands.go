@@ -106,7 +106,8 @@ func (d *desk) doTake(rest string, calls *worker) {
 		}
 		id = d.listed[number-1]
 	}
-	d.call(calls, func(ctx context.Context) (func(), error) {
+	d.taking = true
+	calls.run(func(ctx context.Context) func() {
 		var taken *kuplav1.Conversation
 		var err error
 		if id == "" {
@@ -114,19 +115,32 @@ func (d *desk) doTake(rest string, calls *worker) {
 		} else {
 			taken, err = d.client.Desk().Take(ctx, id)
 		}
-		return func() {
-			if taken == nil {
-				d.console.print(d.texts.NobodyToTake)
-				return
-			}
-			one := d.conversation(taken.GetId())
-			if one.snapshot == nil {
-				one.learn(&kuplav1.ConversationSnapshot{Conversation: taken})
-			}
-			d.console.printf(d.texts.Taken, "number", one.number)
-			d.openHere(one)
-		}, err
+		return func() { d.took(taken, err) }
 	})
+}
+
+// took tells what a take came to, and then what else came onto the desk meanwhile.
+func (d *desk) took(taken *kuplav1.Conversation, err error) {
+	switch {
+	case err != nil:
+		d.console.printf(d.texts.CommandFailed, "reason", d.reason(err))
+	case taken == nil:
+		d.console.print(d.texts.NobodyToTake)
+	default:
+		one := d.conversation(taken.GetId())
+		if one.snapshot == nil {
+			one.learn(&kuplav1.ConversationSnapshot{Conversation: taken})
+		}
+		d.console.printf(d.texts.Taken, "number", one.number)
+		d.openHere(one)
+	}
+	d.taking = false
+	for _, one := range d.arrived {
+		if one.id != taken.GetId() {
+			d.showArrival(one)
+		}
+	}
+	d.arrived = nil
 }
 
 func (d *desk) doSwitch(rest string, _ *worker) {
@@ -219,7 +233,10 @@ func (d *desk) doTransfer(rest string, calls *worker) {
 	}
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := move(ctx, one.id, target, options)
-		return func() { d.console.printf(d.texts.TransferDone, "number", one.number) }, err
+		return func() {
+			d.console.printf(d.texts.TransferDone, "number", one.number)
+			d.gone(one)
+		}, err
 	})
 }
 
@@ -230,7 +247,10 @@ func (d *desk) doReturn(_ string, calls *worker) {
 	}
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := d.client.Desk().ReturnToQueue(ctx, one.id)
-		return func() { d.console.printf(d.texts.ReturnDone, "number", one.number) }, err
+		return func() {
+			d.console.printf(d.texts.ReturnDone, "number", one.number)
+			d.gone(one)
+		}, err
 	})
 }
 
@@ -262,7 +282,10 @@ func (d *desk) doLeave(_ string, calls *worker) {
 	}
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := one.conversation.Leave(ctx)
-		return func() { d.console.printf(d.texts.LeaveDone, "number", one.number) }, err
+		return func() {
+			d.console.printf(d.texts.LeaveDone, "number", one.number)
+			d.gone(one)
+		}, err
 	})
 }
 

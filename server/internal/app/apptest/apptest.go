@@ -215,9 +215,16 @@ type Clients struct {
 	Catalogue    kuplav1connect.CatalogueServiceClient
 }
 
-// Clients returns clients that call in process with a token; empty is nobody.
+// Clients returns clients that call in process with a token; empty is nobody. They go on after a restart.
 func (s *Server) Clients(token string) Clients {
-	return clients(connectinprocess.New(s.RPC.Connect()), token)
+	return clients(inProcess{s}, token)
+}
+
+// inProcess calls the server as it runs now.
+type inProcess struct{ server *Server }
+
+func (t inProcess) NewClientStream(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
+	return connectinprocess.New(t.server.RPC.Connect()).NewClientStream(ctx, spec)
 }
 
 func clients(transport connect.Transport, token string) Clients {

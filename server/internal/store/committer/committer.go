@@ -57,11 +57,14 @@ const (
 
 // item is one change, or one job, that waits for its turn.
 type item struct {
-	req  store.Request
-	rows store.Rows
-	fn   func(*store.Work) error
-	job  func(context.Context) ([]store.Committed, error)
-	key  [16]byte
+	req   store.Request
+	rows  store.Rows
+	key   [16]byte
+	isJob bool
+
+	// Of whoever owns the item.
+	fn  func(*store.Work) error
+	job func(context.Context) ([]store.Committed, error)
 
 	state   atomic.Int32
 	outcome store.Outcome
@@ -122,7 +125,7 @@ func (c *Committer) Change(
 // Do runs a job of the engine's owner between batches, when no transaction is open. What it tells to have
 // committed is told to Options.Committed. It is waited for as a change is.
 func (c *Committer) Do(ctx context.Context, job func(context.Context) ([]store.Committed, error)) error {
-	return c.wait(ctx, &item{job: job, done: make(chan struct{})})
+	return c.wait(ctx, &item{isJob: true, job: job, done: make(chan struct{})})
 }
 
 // wait queues an item and waits for its end, or for the caller's.
@@ -244,12 +247,12 @@ func (c *Committer) gather() []*item {
 		}
 		<-c.wake
 	}
-	if c.pending[0].job != nil {
+	if c.pending[0].isJob {
 		return c.pending[:1]
 	}
 	rows, n := 0, 0
 	for _, it := range c.pending {
-		if it.job != nil {
+		if it.isJob {
 			break
 		}
 		rows += 1 + len(it.rows.Staff) + len(it.rows.Queues) + len(it.rows.Conversations)
@@ -264,7 +267,7 @@ func (c *Committer) gather() []*item {
 // process brings the first of the items to their end and returns how many those are: all, unless the batch
 // was full before.
 func (c *Committer) process(items []*item) int {
-	if items[0].job != nil {
+	if items[0].isJob {
 		c.runJob(items[0])
 		return 1
 	}
