@@ -27,6 +27,9 @@ GOLANGCI_IN_TOOLS := cd tools && $(GO) tool -modfile=golangci/go.mod golangci-li
 NODE_MODULES := node_modules/.package-lock.json
 VALIDATE_PROTO := .buf/validate/buf/validate/validate.proto
 BASELINE := api/baseline.binpb
+# What the store keeps has a schema of its own, which is no part of the contract.
+RECORD := server/internal/store/record
+GENERATE_RECORD := $(BUF) generate $(RECORD)/proto --template $(RECORD)/proto/buf.gen.yaml
 
 ##@ Use
 
@@ -43,14 +46,16 @@ build: ## Build the server, bin/kuplad, and the command line client, bin/kupla
 ##@ Change
 
 .PHONY: generate
-generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Generate gen/go and gen/es/src from the contract in api/
+generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Generate gen/go and gen/es/src from the contract in api/, and the store's records
 	$(BUF) generate
+	$(GENERATE_RECORD)
 
 .PHONY: fmt
 fmt: $(NODE_MODULES) $(VALIDATE_PROTO) ## Format the Go code and the contract
 	$(GOLANGCI) fmt
 	$(GOLANGCI_IN_TOOLS) fmt --config ../.golangci.yml
 	$(BUF) format --write api
+	$(BUF) format --write $(RECORD)/proto
 
 .PHONY: api-accept
 api-accept: $(NODE_MODULES) $(VALIDATE_PROTO) ## Make the contract as it is now the one that must not be broken; needs an ADR
@@ -72,15 +77,17 @@ test-go: bin/testsum ## Run the Go tests alone, with the race detector; PKG=./se
 check-generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check that the generated code is what the contract gives
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	$(BUF) generate --output "$$fresh"; \
+	$(GENERATE_RECORD) --output "$$fresh"; \
 	status=0; \
-	for folder in gen/go gen/es/src; do diff --recursive --unified --new-file $$folder "$$fresh/$$folder" || status=1; done; \
+	for folder in gen/go gen/es/src $(RECORD)/recordv1; do diff --recursive --unified --new-file $$folder "$$fresh/$$folder" || status=1; done; \
 	if (( status )); then echo 'The generated code is not what the contract gives: run `make generate` and commit what it changes.' >&2; fi; \
 	exit $$status
 
 .PHONY: lint-api
 lint-api: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check the contract: its style, its format, and that it breaks no client
 	$(BUF) lint
-	@$(BUF) format --diff --exit-code api || { echo 'The contract is not formatted: run `make fmt`.' >&2; exit 1; }
+	$(BUF) lint $(RECORD)/proto
+	@$(BUF) format --diff --exit-code api && $(BUF) format --diff --exit-code $(RECORD)/proto || { echo 'The contract is not formatted: run `make fmt`.' >&2; exit 1; }
 	@[[ -s $(BASELINE) ]] || { echo '$(BASELINE) is missing: restore it. Only for a contract that never had one, run `make api-accept`.' >&2; exit 1; }
 	@$(BUF) breaking api --against $(BASELINE) || { echo 'These changes break clients of the contract. Make them otherwise; or, when breaking is decided, run `make api-accept` and say why in a new docs/adr/NNNN-title.md.' >&2; exit 1; }
 

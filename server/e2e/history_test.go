@@ -22,10 +22,10 @@ import (
 
 const (
 	pairs        = 20
-	messagesEach = 80 // by each of the two of a pair
+	messagesEach = 100 // by each of the two of a pair
 	nurses       = 4
-	kills        = 6
-	killEvery    = 1200 * time.Millisecond
+	kills        = 8
+	killEvery    = 1000 * time.Millisecond
 	deadline     = 3 * time.Minute
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"connectrpc.com/connect/v2"
+
 	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
 

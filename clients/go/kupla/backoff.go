@@ -48,5 +48,5 @@ type jitter func(bound time.Duration) time.Duration
 
 // fullJitter picks any pause from nothing to bound, all of them equally likely.
 func fullJitter(bound time.Duration) time.Duration {
-	return rand.N(bound + 1)
+	return rand.N(bound + 1) //nolint:gosec // Nobody gains anything by guessing a pause.
 }

@@ -14,10 +14,11 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
-	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
 
 func TestStart(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"github.com/google/uuid"
+
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
@@ -57,10 +58,10 @@ func (c *Client) Start(ctx context.Context, options StartOptions) (*Conversation
 		Message:       options.Message,
 		NoticeVersion: options.NoticeVersion,
 	}
-	if req.RequestId == "" {
+	if req.GetRequestId() == "" {
 		req.RequestId = uuid.NewString()
 	}
-	if req.Language == "" {
+	if req.GetLanguage() == "" {
 		req.Language = "fi"
 	}
 	res, err := retry(ctx, c, req, c.conversations.StartConversation)

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/google/uuid"
+
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 

@@ -4,18 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
 	"connectrpc.com/connect/v2/connectproto"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 func Example() {
@@ -25,14 +25,14 @@ func Example() {
 
 	conversation, err := client.Start(ctx, kupla.StartOptions{QueueID: "helpline", Language: "en"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if _, err := conversation.Send(ctx, "A tick bit me."); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for update, err := range conversation.Follow(ctx, kupla.FollowOptions{}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		switch update.Kind {
 		case kupla.UpdatePlace:
@@ -43,6 +43,7 @@ func Example() {
 			}
 		case kupla.UpdateDisconnected:
 			fmt.Println("connection lost, the place is kept")
+		default: // there is more to show, and more to come in later versions
 		}
 	}
 	fmt.Println("closed")
@@ -60,14 +61,14 @@ func ExampleClient_Resume() {
 	ctx := context.Background()
 	conversation, err := client.Start(ctx, kupla.StartOptions{QueueID: "helpline"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if _, err := conversation.Send(ctx, "A tick bit me."); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for update, err := range conversation.Follow(ctx, kupla.FollowOptions{}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		if update.Kind == kupla.UpdateEvent {
 			break // the program stops here
@@ -75,19 +76,19 @@ func ExampleClient_Resume() {
 	}
 	kept, err := json.Marshal(conversation.Credentials())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	// Later, perhaps on another day:
 	var credentials kupla.Credentials
 	if err := json.Unmarshal(kept, &credentials); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("token:", credentials.AccessToken)
 	options := kupla.FollowOptions{Cursor: credentials.Cursor, Sequence: credentials.Sequence}
 	for update, err := range client.Resume(credentials).Follow(ctx, options) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		if update.Kind == kupla.UpdateEvent {
 			fmt.Printf("%d: %s\n", update.Sequence, update.Event.GetMessagePosted().GetText())
@@ -115,7 +116,7 @@ func ExampleClient_WatchDesk() {
 	defer cancel()
 	for update, err := range client.WatchDesk(ctx, kupla.WatchDeskOptions{}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		if update.Kind == kupla.DeskWaiting {
 			fmt.Println("waiting:", update.Waiting.GetCount())

@@ -13,11 +13,12 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
 	"connectrpc.com/connect/v2/connectproto"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
-	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
 
 // errCut is a connection that breaks: no verdict of the service, so clients see a bare error.
@@ -275,6 +276,7 @@ func collect(t *testing.T, v *Conversation, options FollowOptions) *tally {
 			}
 		case UpdateDisconnected:
 			l.disconnected = append(l.disconnected, update.Connection)
+		default:
 		}
 	}
 	return &l

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 const (

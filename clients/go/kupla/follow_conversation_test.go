@@ -12,8 +12,9 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"github.com/google/go-cmp/cmp"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 // A stream cut after any frame, in any way, costs no event and brings none twice.
@@ -70,6 +71,7 @@ func TestFollowTellsWhenItHasCaughtUp(t *testing.T) {
 				got = append(got, "caught up")
 			case UpdateEvent:
 				got = append(got, fmt.Sprintf("%d history=%t", update.Sequence, update.History))
+			default:
 			}
 		}
 		want := []string{
@@ -263,6 +265,7 @@ func TestFollowTellsAReset(t *testing.T) {
 						got = append(got, fmt.Sprintf("caught up after %d", update.Sequence))
 					case UpdateEvent:
 						events = append(events, update.Sequence)
+					default:
 					}
 				}
 				if diff := cmp.Diff(test.want, got); diff != "" {
@@ -450,6 +453,7 @@ func TestFollowHandsOutEverythingElse(t *testing.T) {
 				got[update.Kind] = update.ReadMark.GetSequence() == 4
 			case UpdatePresence:
 				got[update.Kind] = update.Presence.GetPresent()
+			default:
 			}
 		}
 		for _, kind := range []UpdateKind{UpdatePlace, UpdateTyping, UpdateReadMark, UpdatePresence} {
@@ -510,7 +514,8 @@ func TestFollowReleasesEverythingWhenLeft(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if n++; n == leaveAt {
+					n++
+					if n == leaveAt {
 						break
 					}
 				}

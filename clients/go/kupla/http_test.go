@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"github.com/google/go-cmp/cmp"
+
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
@@ -152,7 +153,7 @@ func TestUnsendableTextIsRefusedAtOnce(t *testing.T) {
 	calls := 0
 	service := &fakeService{send: func(context.Context, *kuplav1.SendMessageRequest) (*kuplav1.SendMessageResponse, error) {
 		calls++
-		return nil, nil
+		return &kuplav1.SendMessageResponse{}, nil
 	}}
 	client := New(serve(t, service, nil).URL)
 	defer client.Close()

@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/proto"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 // RetryPolicy is how calls are repeated whose outcome is not known, or which the service asks to repeat.

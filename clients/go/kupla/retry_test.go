@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
@@ -139,7 +140,8 @@ func TestSendWaitsAsLongAsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		service := &fakeService{send: func(context.Context, *kuplav1.SendMessageRequest) (*kuplav1.SendMessageResponse, error) {
-			if calls++; calls == 1 {
+			calls++
+			if calls == 1 {
 				return nil, refusal(connect.CodeResourceExhausted, "RATE_LIMITED", map[string]string{"retry_delay": "3s"})
 			}
 			return &kuplav1.SendMessageResponse{Event: message(1)}, nil

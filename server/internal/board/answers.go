@@ -281,11 +281,10 @@ func (b *Board) ExpireTime(conversationID string) (time.Time, bool) {
 }
 
 func (b *Board) expireTime(o *openConversation) time.Time {
-	from := o.customer.seen
-	for _, t := range []time.Time{b.back, o.conversation.LastStaffMessageTime, o.conversation.TakeTime} {
-		if t.After(from) {
-			from = t
-		}
+	from := later(later(o.customer.seen, b.back), o.conversation.LastStaffMessageTime)
+	// Whoever comes to it anew, perhaps after it has waited for long, gets the time to write.
+	for _, p := range o.conversation.Professionals() {
+		from = later(from, p.JoinTime)
 	}
 	return from.Add(b.config.CustomerExpiresAfter)
 }

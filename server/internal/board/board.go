@@ -71,6 +71,10 @@ type Board struct {
 	queues map[string]store.Queue
 
 	seenCustomers, seenStaff map[string]struct{}
+
+	// loading tells that Load reads the store, and meanwhile is what was committed since it began.
+	loading   bool
+	meanwhile []store.Committed
 }
 
 type openConversation struct {
@@ -113,94 +117,136 @@ func New(h *hub.Hub, c Catalogue, now func() time.Time, config Config) *Board {
 	}
 }
 
-// Load fills the board from the store and marks the moment at which the service is back. Commits may come
-// in at the same time: what is newer stays.
+// Load fills the board from the store and marks the moment at which the service is back. It is called once.
+// Commits may come in at the same time: they are taken in after what was read, so what is newer stays.
 func (b *Board) Load(ctx context.Context, s store.Store) error {
-	open, err := s.OpenConversations(ctx)
-	if err != nil {
-		return fmt.Errorf("read open conversations: %w", err)
-	}
-	queues, err := s.Queues(ctx)
-	if err != nil {
-		return fmt.Errorf("read queues: %w", err)
-	}
-	staff, err := s.AllStaff(ctx)
-	if err != nil {
-		return fmt.Errorf("read staff: %w", err)
-	}
-	customersSeen, err := s.CustomersSeen(ctx)
-	if err != nil {
-		return fmt.Errorf("read when customers were seen: %w", err)
-	}
-	staffSeen, err := s.StaffSeen(ctx)
-	if err != nil {
-		return fmt.Errorf("read when staff were seen: %w", err)
-	}
-	handling := map[string][]time.Duration{}
-	for _, q := range b.catalogue.Book().Queues() {
-		contacts, err := s.Contacts(ctx, q.ID, b.config.History)
-		if err != nil {
-			return fmt.Errorf("read contacts of %s: %w", q.ID, err)
-		}
-		for _, c := range contacts {
-			handling[q.ID] = append(handling[q.ID], c.CloseTime.Sub(c.TakeTime))
-		}
-	}
+	b.mu.Lock()
+	b.loading = true
+	b.mu.Unlock()
+	read, err := b.read(ctx, s)
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.back = b.now()
-	for _, q := range queues {
+	meanwhile := b.meanwhile
+	b.loading, b.meanwhile = false, nil
+	if err == nil {
+		b.back = b.now()
+		b.fill(read, meanwhile)
+	}
+	for _, change := range meanwhile {
+		// One that finished while the contacts were read may be among them.
+		change.Contacts = slices.DeleteFunc(slices.Clone(change.Contacts), func(c store.Contact) bool {
+			return read.contacts[c.ConversationID]
+		})
+		b.takeIn(change)
+	}
+	return err
+}
+
+// stored is what Load reads.
+type stored struct {
+	open                     []*chat.Conversation
+	queues                   []store.Queue
+	staff                    []store.Staff
+	customersSeen, staffSeen map[string]time.Time
+	handling                 map[string][]time.Duration // by queue, newest first
+	contacts                 map[string]bool            // the conversations that handling is of
+}
+
+func (b *Board) read(ctx context.Context, s store.Store) (read stored, err error) {
+	if read.open, err = s.OpenConversations(ctx); err != nil {
+		return read, fmt.Errorf("read open conversations: %w", err)
+	}
+	if read.queues, err = s.Queues(ctx); err != nil {
+		return read, fmt.Errorf("read queues: %w", err)
+	}
+	if read.staff, err = s.AllStaff(ctx); err != nil {
+		return read, fmt.Errorf("read staff: %w", err)
+	}
+	if read.customersSeen, err = s.CustomersSeen(ctx); err != nil {
+		return read, fmt.Errorf("read when customers were seen: %w", err)
+	}
+	if read.staffSeen, err = s.StaffSeen(ctx); err != nil {
+		return read, fmt.Errorf("read when staff were seen: %w", err)
+	}
+	read.handling, read.contacts = map[string][]time.Duration{}, map[string]bool{}
+	for _, q := range b.catalogue.Book().Queues() {
+		contacts, err := s.Contacts(ctx, q.ID, b.config.History)
+		if err != nil {
+			return read, fmt.Errorf("read contacts of %s: %w", q.ID, err)
+		}
+		for _, c := range contacts {
+			read.handling[q.ID] = append(read.handling[q.ID], c.CloseTime.Sub(c.TakeTime))
+			read.contacts[c.ConversationID] = true
+		}
+	}
+	return read, nil
+}
+
+// fill takes in what was read. What began meanwhile is left to the commit that tells it.
+func (b *Board) fill(read stored, meanwhile []store.Committed) {
+	began := map[string]bool{}
+	for _, change := range meanwhile {
+		for _, c := range change.Conversations {
+			began[c.After.ID] = began[c.After.ID] || c.Before == nil
+		}
+	}
+	for _, q := range read.queues {
 		b.queues[q.ID] = q
 	}
-	for _, m := range staff {
+	for _, m := range read.staff {
 		b.staffMember(m.ID).Staff = m
 	}
-	for id, seen := range staffSeen {
+	for id, seen := range read.staffSeen {
 		b.staffMember(id).presence.seen = seen
 	}
-	for _, c := range open {
-		if b.open[c.ID] == nil {
+	for _, c := range read.open {
+		if !began[c.ID] {
 			b.apply(store.ConversationChange{After: c})
-		}
-		if o := b.open[c.ID]; o.customer.seen.IsZero() {
-			o.customer.seen = customersSeen[c.ID]
+			b.open[c.ID].customer.seen = read.customersSeen[c.ID]
 		}
 	}
-	for id, durations := range handling {
+	for id, durations := range read.handling {
 		b.line(id).handling = durations
 	}
-	return nil
 }
 
 // Committed takes in what became durable. It is the store's Options.Committed.
 func (b *Board) Committed(batch []store.Committed) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.loading {
+		b.meanwhile = append(b.meanwhile, batch...)
+		return
+	}
 	for _, change := range batch {
-		for _, q := range change.Queues {
-			b.queues[q.ID] = q
-			b.queueChanged(q.ID)
+		b.takeIn(change)
+	}
+}
+
+func (b *Board) takeIn(change store.Committed) {
+	for _, q := range change.Queues {
+		b.queues[q.ID] = q
+		b.queueChanged(q.ID)
+	}
+	for _, s := range change.Staff {
+		m := b.staffMember(s.ID)
+		m.Staff = s
+		b.staffChanged(m)
+	}
+	for _, contact := range change.Contacts {
+		if !contact.TakeTime.IsZero() {
+			l := b.line(contact.QueueID)
+			l.handling = slices.Insert(l.handling, 0, contact.CloseTime.Sub(contact.TakeTime))
+			l.handling = l.handling[:min(len(l.handling), b.config.History)]
 		}
-		for _, s := range change.Staff {
-			m := b.staffMember(s.ID)
-			m.Staff = s
-			b.staffChanged(m)
-		}
-		for _, contact := range change.Contacts {
-			if !contact.TakeTime.IsZero() {
-				l := b.line(contact.QueueID)
-				l.handling = slices.Insert(l.handling, 0, contact.CloseTime.Sub(contact.TakeTime))
-				l.handling = l.handling[:min(len(l.handling), b.config.History)]
-			}
-		}
-		for _, c := range change.Conversations {
-			b.apply(c)
-			b.tell(c)
-		}
-		if change.Catalogue != nil {
-			b.hub.Catalogue()
-		}
+	}
+	for _, c := range change.Conversations {
+		b.apply(c)
+		b.tell(c)
+	}
+	if change.Catalogue != nil {
+		b.hub.Catalogue()
 	}
 }
 

@@ -26,8 +26,11 @@ func (p *presence) lastSeen(now time.Time) time.Time {
 // ArriveCustomer tells that a customer's stream opened. The function returned tells that it ended.
 func (b *Board) ArriveCustomer(conversationID string) (leave func()) {
 	b.mu.Lock()
-	b.customerStreams(conversationID, 1)
+	counted := b.customerStreams(conversationID, 1)
 	b.mu.Unlock()
+	if !counted {
+		return func() {} // or a conversation that is heard of later would count one stream too few
+	}
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -42,10 +45,12 @@ func (b *Board) SawCustomer(conversationID string) {
 	b.customerStreams(conversationID, 0)
 }
 
-func (b *Board) customerStreams(conversationID string, delta int) {
+// customerStreams counts a customer's streams and takes them for seen. It is not known when the conversation
+// is not open.
+func (b *Board) customerStreams(conversationID string, delta int) (known bool) {
 	o := b.open[conversationID]
 	if o == nil {
-		return
+		return false
 	}
 	now := b.now()
 	o.customer.streams += delta
@@ -58,6 +63,7 @@ func (b *Board) customerStreams(conversationID string, delta int) {
 		o.warned = false
 		b.hub.Refresh(conversationID)
 	}
+	return true
 }
 
 func (b *Board) setCustomerPresent(o *openConversation, present bool, at time.Time) {

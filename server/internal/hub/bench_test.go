@@ -53,10 +53,9 @@ func BenchmarkTell(b *testing.B) {
 		b.Run(fmt.Sprintf("conversations=%d", n), func(b *testing.B) {
 			h := hub.New()
 			for i := range n {
-				defer h.FollowConversation(fmt.Sprintf("c-%d", i), morning).Close()
+				h.FollowConversation(fmt.Sprintf("c-%d", i), morning)
 			}
 			f := h.FollowConversation("c-0", morning)
-			defer f.Close()
 			c, e := conversation("c-0", 1), []chat.Event{{Sequence: 1}}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -77,40 +77,48 @@ func TestWhoHears(t *testing.T) {
 		want hub.Pending
 	}{
 		{
-			"a change", func() { h.Changed(c, events(1, 1), false) }, []string{"customer", "desk"},
+			"a change", func() { h.Changed(c, events(1, 1), false) },
+			[]string{"customer", "desk"},
 			news("c-1", hub.News{Conversation: c, Events: events(1, 1)}),
 		},
 		{
-			"a change without an event", func() { h.Changed(c, nil, true) }, []string{"customer", "desk"},
+			"a change without an event", func() { h.Changed(c, nil, true) },
+			[]string{"customer", "desk"},
 			news("c-1", hub.News{Conversation: c, Snapshot: true}),
 		},
 		{
-			"a refresh", func() { h.Refresh("c-1") }, []string{"customer", "desk"},
+			"a refresh", func() { h.Refresh("c-1") },
+			[]string{"customer", "desk"},
 			news("c-1", hub.News{Snapshot: true}),
 		},
 		{
-			"a read mark", func() { h.Read("c-1", "customer", 7) }, []string{"customer", "desk"},
+			"a read mark", func() { h.Read("c-1", "customer", 7) },
+			[]string{"customer", "desk"},
 			news("c-1", hub.News{ReadMarks: map[string]int32{"customer": 7}}),
 		},
 		{
-			"presence", func() { h.Presence("c-1", "customer", there) }, []string{"customer", "desk"},
+			"presence", func() { h.Presence("c-1", "customer", there) },
+			[]string{"customer", "desk"},
 			news("c-1", hub.News{Presence: map[string]hub.Presence{"customer": there}}),
 		},
 		{
-			"typing", func() { h.Typing("c-1", "customer") }, []string{"customer", "desk"},
+			"typing", func() { h.Typing("c-1", "customer") },
+			[]string{"customer", "desk"},
 			news("c-1", hub.News{Typing: map[string]struct{}{"customer": {}}}),
 		},
 		{"places", func() { h.Places("c-1") }, []string{"customer", "desk"}, hub.Pending{Places: true}},
 		{"added", func() { h.Added("nurse", "c-3") }, []string{"desk"}, hub.Pending{Added: []string{"c-3"}}},
 		{
-			"a queue", func() { h.Queue("oral-health") }, []string{"desk", "colleague", "board"},
+			"a queue", func() { h.Queue("oral-health") },
+			[]string{"desk", "colleague", "board"},
 			hub.Pending{Queues: map[string]struct{}{"oral-health": {}}},
 		},
 		{"staff", h.Staff, []string{"desk", "colleague"}, hub.Pending{Staff: true}},
 		{"the catalogue", h.Catalogue, []string{"desk", "colleague", "board"}, hub.Pending{Catalogue: true}},
 		{
 			"the timer", func() { h.Tick(morning.Add(quiet), quiet) },
-			slices.Collect(maps.Keys(all)), hub.Pending{Tick: true},
+			slices.Collect(maps.Keys(all)),
+			hub.Pending{Tick: true},
 		},
 		{"nobody's conversation", func() { h.Changed(conversation("c-9", 1), events(1, 1), true) }, nil, hub.Pending{}},
 		{"nobody's desk", func() { h.Added("counselor", "c-1") }, nil, hub.Pending{}},
@@ -195,10 +203,11 @@ func TestShortcutIsOnesOwn(t *testing.T) {
 	h.Changed(conversation("c-1", 2), published[:2], false)
 	quickly, _ := woken(quick)
 	h.Changed(conversation("c-1", 3), events(3, 3), false)
-	taken := append(quickly.News["c-1"].Events, chat.Event{Sequence: 99})
+	mine := quickly.News["c-1"].Events
+	mine = append(mine, chat.Event{Sequence: 99})
 	wantPending(t, slow, news("c-1", hub.News{Conversation: conversation("c-1", 3), Events: events(1, 3)}))
 	wantPending(t, quick, news("c-1", hub.News{Conversation: conversation("c-1", 3), Events: events(3, 3)}))
-	if diff := cmp.Diff(events(1, 8), published); diff != "" || len(taken) != 3 {
+	if diff := cmp.Diff(events(1, 8), published); diff != "" || len(mine) != 3 {
 		t.Errorf("what was published changed (-want +got):\n%s", diff)
 	}
 }
@@ -279,6 +288,18 @@ func TestTick(t *testing.T) {
 	h.Tick(at, quiet)
 	wantPending(t, idle, hub.Pending{Tick: true})
 	wantPending(t, busy, hub.Pending{})
+	wantPending(t, held, hub.Pending{})
+
+	// Of several times asked for the earliest counts.
+	held.Sent(at.Add(time.Hour))
+	held.AgainAt(at.Add(5 * time.Second))
+	held.AgainAt(at.Add(3 * time.Second))
+	held.AgainAt(at.Add(4 * time.Second))
+	h.Tick(at.Add(3*time.Second-1), 24*time.Hour)
+	wantPending(t, held, hub.Pending{})
+	h.Tick(at.Add(3*time.Second), 24*time.Hour)
+	wantPending(t, held, hub.Pending{Tick: true})
+	h.Tick(at.Add(5*time.Second), 24*time.Hour)
 	wantPending(t, held, hub.Pending{})
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/hub"
@@ -90,9 +91,13 @@ func TestConcurrentFollowers(t *testing.T) {
 			id := fmt.Sprintf("c-%d", n)
 			// The events of one conversation are committed, and told, in order.
 			wg.Go(func() {
-				for range perLog {
+				for n := range perLog {
 					e := l.add(id)
 					h.Changed(conversation(id, e.Sequence), []chat.Event{e}, false)
+					if n%10 == 0 {
+						// Until everybody waits: readers that are always behind would only read the store.
+						time.Sleep(time.Millisecond)
+					}
 				}
 			})
 			for range 8 {

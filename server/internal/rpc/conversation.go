@@ -104,13 +104,9 @@ func (s *Server) checkStart(req *kuplav1.StartConversationRequest, kept *store.Q
 		return nil
 	}
 	pairs := []string{"queue_id", q.ID, "phone", q.Phone}
-	until := q.Policy.Status(now, board.Pause(*kept)).ChangeTime
 	switch {
 	case errors.Is(err, queue.ErrClosed):
-		if known(until) {
-			pairs = append(pairs, "next_opening_time", until.UTC().Format(time.RFC3339))
-		}
-		return refuse(kuplav1.ErrorReason_ERROR_REASON_QUEUE_CLOSED, pairs...)
+		return refuseClosed(q, q.Policy.Status(now, board.Pause(*kept)))
 	case errors.Is(err, queue.ErrPaused):
 		if known(kept.ResumeTime) {
 			pairs = append(pairs, "resume_time", kept.ResumeTime.UTC().Format(time.RFC3339))
@@ -121,6 +117,15 @@ func (s *Server) checkStart(req *kuplav1.StartConversationRequest, kept *store.Q
 		return refuseLater(kuplav1.ErrorReason_ERROR_REASON_QUEUE_FULL, time.Minute, pairs...)
 	}
 	return err
+}
+
+// refuseClosed is the refusal of a queue that is closed, with when it opens next.
+func refuseClosed(q *catalogue.Queue, status queue.Status) error {
+	pairs := []string{"queue_id", q.ID, "phone", q.Phone}
+	if known(status.ChangeTime) {
+		pairs = append(pairs, "next_opening_time", status.ChangeTime.UTC().Format(time.RFC3339))
+	}
+	return refuse(kuplav1.ErrorReason_ERROR_REASON_QUEUE_CLOSED, pairs...)
 }
 
 // repeatStart answers a start that was made before: one more token for the same conversation.
@@ -170,8 +175,10 @@ func (s conversationService) GetConversation(
 	if err != nil {
 		return nil, err
 	}
+	// As it was until this call: whoever was away learns that the place was held. Asking is a sign of life.
+	snapshot := s.snapshot(conv, v)
 	s.saw(ctx)
-	return &kuplav1.GetConversationResponse{Snapshot: s.snapshot(conv, v)}, nil
+	return &kuplav1.GetConversationResponse{Snapshot: snapshot}, nil
 }
 
 // saw notes that a customer was heard of. Staff were noted when they were identified.

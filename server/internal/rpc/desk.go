@@ -215,11 +215,15 @@ func (s *Server) transferToQueue(
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_QUEUE_NOT_FOUND, "queue_id", req.GetQueueId())
 	}
 	rules := rulesBetween(book, conv.QueueID, target.ID, req.GetCustomerAgreed())
-	// Transfers ignore capacity and respect closing: nobody is sent to where nobody will answer.
-	if _, closed := target.Policy.ServedUntil(now); closed {
-		rules.Allowed = false
+	if err := conv.TransferToQueue(v.participant.ID, target.ID, rules, now); err != nil {
+		return err
 	}
-	return conv.TransferToQueue(v.participant.ID, target.ID, rules, now)
+	// Transfers ignore capacity and respect closing: nobody is sent to where nobody will answer. What was done to
+	// the conversation is dropped with the refusal.
+	if _, closed := target.Policy.ServedUntil(now); closed {
+		return refuseClosed(target, target.Policy.Status(now, nil))
+	}
+	return nil
 }
 
 func (s *Server) transferToProfessional(

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +27,10 @@ import (
 const errorDomain = "kupla"
 
 const errorInfoType = "google.rpc.ErrorInfo"
+
+// undecodable is what is said of a request that is no message, beside the reason INVALID_REQUEST.
+const undecodable = "The request cannot be decoded. Check that it is what its content type says, and that its fields have " +
+	"the types of the contract."
 
 // refuse makes the error of a reason. pairs are metadata keys and values, alternating.
 func refuse(reason kuplav1.ErrorReason, pairs ...string) *connect.Error {
@@ -88,11 +94,48 @@ func (s *Server) errorInterceptor(next connect.ServerFunc) connect.ServerFunc {
 				err = s.incident(ctx, spec.Procedure, "panic", slog.Any("panic", p), stackAttr())
 			}
 		}()
-		if err := next(ctx, spec, stream); err != nil {
+		reasoned := &reasonedStream{ServerStream: stream, tooLarge: s.requestBytes(spec.Procedure), ended: ctx.Err}
+		if err := next(ctx, spec, reasoned); err != nil {
 			return s.answerError(ctx, spec.Procedure, err)
 		}
 		return nil
 	}
+}
+
+// reasonedStream gives reasons to what the library refuses about the messages of a call. Its own codes would have the
+// caller's mistakes be ours: an envelope that is cut short is "internal" to it, a peer that is gone "unknown".
+type reasonedStream struct {
+	connect.ServerStream
+
+	tooLarge int
+	ended    func() error
+}
+
+// Receive tells apart requests that are too large and those that are none.
+func (s *reasonedStream) Receive(msg any) error {
+	err := s.ServerStream.Receive(msg)
+	theirs, ok := errors.AsType[*connect.Error](err)
+	switch {
+	case !ok || errors.Is(err, io.EOF):
+		return err
+	case s.ended() != nil:
+		return s.ended()
+	case theirs.Code() == connect.CodeResourceExhausted:
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "limit_bytes", strconv.Itoa(s.tooLarge))
+	case theirs.Code() == connect.CodeCanceled, theirs.Code() == connect.CodeDeadlineExceeded:
+		return err
+	}
+	// What the decoder stumbled over may be anything that a person wrote, so it is not told back.
+	return withReason(connect.NewError(connect.CodeInvalidArgument, undecodable), kuplav1.ErrorReason_ERROR_REASON_INVALID_REQUEST, nil)
+}
+
+// Send tells apart peers that are gone from messages that we cannot encode.
+func (s *reasonedStream) Send(msg any) error {
+	err := s.ServerStream.Send(msg)
+	if theirs, ok := errors.AsType[*connect.Error](err); ok && theirs.Code() != connect.CodeInternal {
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED)
+	}
+	return err
 }
 
 // answerError turns whatever a handler returned into what the caller is told.
@@ -112,8 +155,6 @@ func (s *Server) answerError(ctx context.Context, procedure string, err error) e
 			return withReason(ours, kuplav1.ErrorReason_ERROR_REASON_INVALID_REQUEST, nil)
 		case connect.CodeUnimplemented:
 			return refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
-		case connect.CodeResourceExhausted:
-			return refuse(kuplav1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "limit_bytes", s.limitBytes())
 		case connect.CodeCanceled, connect.CodeDeadlineExceeded:
 			return withReason(connect.NewError(ours.Code(), refusals[kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED].text),
 				kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED, nil)

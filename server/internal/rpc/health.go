@@ -28,7 +28,9 @@ func registerHealth(server *connect.Server, s *Server) {
 					return err
 				}
 				if !s.serves(req.GetService()) {
-					return refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
+					// The standard has this code for a service that there is not; the contract has no reason for it alone.
+					return withReason(connect.NewError(connect.CodeNotFound, "There is no such service. Check its name against the contract."),
+						kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN, nil)
 				}
 				return stream.Send(&healthpb.HealthCheckResponse{Status: s.serving(ctx)})
 			},

@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -79,9 +81,35 @@ func (s *Server) requestBytes(procedure string) int {
 // limitBody bounds what is read of a request, whatever protocol it comes by.
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope))
-		next.ServeHTTP(w, r)
+		// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be
+		// used again. Finding another reader there it would take what is left of a body for the next request, and
+		// whoever shares a proxy's connection could be made to send somebody else's.
+		bounded := *r
+		bounded.Body = &boundedBody{
+			ReadCloser: http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)), rest: r.Body,
+		}
+		next.ServeHTTP(w, &bounded)
 	})
+}
+
+// boundedBody is a request's body up to its bound. The first time that it is met, some more is read and thrown away:
+// most of those who are over it are so by little, and would see their sending fail instead of the answer.
+type boundedBody struct {
+	io.ReadCloser
+
+	rest io.Reader
+}
+
+// thrownAway is how much is read of a request that is too large. Beyond it the connection ends.
+const thrownAway = 1 << 20
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge && b.rest != nil {
+		_, _ = io.CopyN(io.Discard, b.rest, thrownAway) // What fails here fails for the answer too.
+		b.rest = nil
+	}
+	return n, err
 }
 
 // securityHeaders adds what keeps browsers from guessing and framing.
@@ -100,42 +128,51 @@ func securityHeaders(next http.Handler) http.Handler {
 // http.Server.WriteTimeout would count from the request and end every stream.
 func rollingDeadline(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&deadlineWriter{ResponseWriter: w, controller: http.NewResponseController(w), timeout: timeout}, r)
+		dw := &deadlineWriter{ResponseWriter: w, controller: http.NewResponseController(w), timeout: timeout}
+		next.ServeHTTP(dw, r)
+		dw.begin(http.StatusOK) // an answer without a body writes nothing
 	})
 }
 
 type deadlineWriter struct {
 	http.ResponseWriter
+
 	controller *http.ResponseController
 	timeout    time.Duration
 	began      bool
 }
 
-// WriteHeader marks an answer as not to be kept unless it says otherwise.
-func (w *deadlineWriter) WriteHeader(status int) {
+// begin marks an answer as not to be kept unless it says otherwise, before its header leaves.
+func (w *deadlineWriter) begin(status int) {
+	if w.began {
+		return
+	}
+	w.began = true
 	if h := w.Header(); h.Get("Cache-Control") == "" || status != http.StatusOK {
 		h.Set("Cache-Control", "no-store")
 	}
-	w.began = true
+}
+
+// WriteHeader marks the answer and sends its header.
+func (w *deadlineWriter) WriteHeader(status int) {
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *deadlineWriter) Write(b []byte) (int, error) {
-	if !w.began {
-		w.WriteHeader(http.StatusOK)
-	}
+	w.begin(http.StatusOK)
 	w.extend()
 	return w.ResponseWriter.Write(b)
 }
 
 // Flush sends what was written. A flush may block on a peer that does not read, so it has a deadline too.
 func (w *deadlineWriter) Flush() {
-	w.extend()
-	_ = w.controller.Flush() // a failed flush shows at the next write
+	_ = w.FlushError() // a failed flush shows at the next write
 }
 
 // FlushError is Flush for http.ResponseController.
 func (w *deadlineWriter) FlushError() error {
+	w.begin(http.StatusOK)
 	w.extend()
 	return w.controller.Flush()
 }

@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
 	"connectrpc.com/connect/v2/connectproto"
+	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -155,47 +158,70 @@ type refusal struct {
 	violations bool // protovalidate's, as a detail
 }
 
-// refusalOf reads an error, and holds it to what every refusal must be: one ErrorInfo of our domain with a reason of
-// the contract, a message in which everything is filled in, and a retry delay that is the same in both places.
+// refusalOf reads an error of a Connect client, and holds it to what every refusal must be.
 func refusalOf(t testing.TB, err error) refusal {
 	t.Helper()
 	var e *connect.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("%v (%T) is no refusal", err, err)
 	}
-	r := refusal{code: e.Code(), message: e.Message()}
-	infos := 0
+	var details []proto.Message
 	for _, d := range e.Details() {
 		m, err := connectproto.UnmarshalErrorDetail(d)
 		if err != nil {
 			t.Fatalf("detail %s: %v", d.Type, err)
 		}
-		switch m := m.(type) {
+		details = append(details, m)
+	}
+	return readRefusal(t, e.Code(), e.Message(), details)
+}
+
+// readRefusal holds a refusal to what every one must be: one ErrorInfo of our domain with a reason of the contract, a
+// message in which everything is filled in, and a retry delay that is the same in both places.
+func readRefusal(t testing.TB, code connect.Code, message string, details []proto.Message) refusal {
+	t.Helper()
+	r := refusal{code: code, message: message}
+	infos := 0
+	for _, d := range details {
+		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
 			infos++
-			r.reason, r.metadata = m.GetReason(), m.GetMetadata()
-			if m.GetDomain() != "kupla" {
-				t.Errorf("the domain of %v is %q", err, m.GetDomain())
+			r.reason, r.metadata = d.GetReason(), d.GetMetadata()
+			if d.GetDomain() != "kupla" {
+				t.Errorf("%v: %s: the domain is %q", code, message, d.GetDomain())
 			}
 		case *errdetails.RetryInfo:
-			r.retry = m
+			r.retry = d
+		case *validate.Violations:
+			r.violations = len(d.GetViolations()) > 0
 		default:
-			r.violations = r.violations || d.Type == "buf.validate.Violations"
+			t.Errorf("%v: %s: a detail %T", code, message, d)
 		}
 	}
 	if infos != 1 {
-		t.Fatalf("%v has %d ErrorInfo details, want one", err, infos)
+		t.Fatalf("%v: %s: %d ErrorInfo details, want one", code, message, infos)
 	}
 	r.check(t)
 	return r
 }
+
+// want fails the test unless it is for the reason.
+func (r refusal) want(t testing.TB, code connect.Code, reason kuplav1.ErrorReason) {
+	t.Helper()
+	if want := strings.TrimPrefix(reason.String(), "ERROR_REASON_"); r.reason != want || r.code != code {
+		t.Fatalf("got %v %s (%s), want %v %s", r.code, r.reason, r.message, code, want)
+	}
+}
+
+// placeholder is what a text has where a value is to be filled in.
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
 func (r refusal) check(t testing.TB) {
 	t.Helper()
 	if kuplav1.ErrorReason_value["ERROR_REASON_"+r.reason] == 0 {
 		t.Errorf("reason %q is none of the contract", r.reason)
 	}
-	if r.message == "" || strings.ContainsAny(r.message, "{}") {
+	if r.message == "" || placeholder.MatchString(r.message) {
 		t.Errorf("%s: the message is empty or not filled in: %q", r.reason, r.message)
 	}
 	told := ""
@@ -241,3 +267,9 @@ func (c *testClock) set(at time.Time) {
 func withClock(c *testClock) apptest.Option {
 	return apptest.WithConfig(func(config *app.Config) { config.Now = c.now })
 }
+
+// artificialCode is a valid personal identity code that nobody has: individual numbers from 900 on are for testing.
+const artificialCode = "100190-999P"
+
+// newUUID makes a request id.
+func newUUID() string { return uuid.NewString() }

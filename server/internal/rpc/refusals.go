@@ -118,7 +118,7 @@ var refusals = map[kuplav1.ErrorReason]refusalText{
 	},
 	kuplav1.ErrorReason_ERROR_REASON_TRANSFER_NOT_ALLOWED: {
 		connect.CodeFailedPrecondition,
-		"The queue {queue_id} does not transfer to {target_queue_id}, or that one takes nobody now.",
+		"The queue {queue_id} does not transfer to {target_queue_id}.",
 	},
 	kuplav1.ErrorReason_ERROR_REASON_CUSTOMER_AGREEMENT_REQUIRED: {
 		connect.CodeFailedPrecondition,

@@ -3,12 +3,12 @@ package rpc
 import (
 	"context"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/validate"
 
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 	"github.com/kupla-chat/kupla/server/internal/access"
 	"github.com/kupla-chat/kupla/server/internal/board"
@@ -131,6 +131,10 @@ func New(ctx context.Context, deps Deps, config Config) (*Server, error) {
 	kuplav1connect.RegisterFeedbackServiceHandler(s.connect, feedbackService{s})
 	kuplav1connect.RegisterCatalogueServiceHandler(s.connect, catalogueService{s})
 	registerHealth(s.connect, s)
+	// Through the interceptors, so that this refusal has its reason too.
+	s.connect.SetUnknownHandler(func(context.Context, connect.Spec, connect.ServerStream) error {
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
+	})
 	return s, nil
 }
 
@@ -139,5 +143,3 @@ func (s *Server) Tidy(now time.Time) { s.limiter.Sweep(now) }
 
 // Connect is the Connect server with every service on it, to be mounted or called in process.
 func (s *Server) Connect() *connect.Server { return s.connect }
-
-func (s *Server) limitBytes() string { return strconv.Itoa(s.config.RequestBytes) }

@@ -39,6 +39,9 @@ type Worker struct {
 	now    func() time.Time
 	log    *slog.Logger
 	config Config
+
+	// unwritten is who was seen and could not be written. Of Run alone.
+	unwritten board.Seen
 }
 
 // New makes a worker. Run makes it work.
@@ -65,9 +68,7 @@ func (w *Worker) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			// The last word of when people were there, so that absence counts from it after a restart.
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			w.writeSeen(last)
-			cancel()
+			w.writeSeen(ctx)
 			return
 		case <-tick.C:
 		}
@@ -86,15 +87,33 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// writeSeen writes when people were last seen.
+// seenTimeout is for how long it is tried to write when people were last seen.
+const seenTimeout = 5 * time.Second
+
+// writeSeen writes when people were last seen. It goes on when the server is going down, and what could not be
+// written is written with the next.
 func (w *Worker) writeSeen(ctx context.Context) {
 	seen := w.board.TakeSeen()
+	keepLatest(seen.Customers, w.unwritten.Customers)
+	keepLatest(seen.Staff, w.unwritten.Staff)
+	w.unwritten = board.Seen{}
 	if len(seen.Customers)+len(seen.Staff) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenTimeout)
+	defer cancel()
 	if err := w.store.Seen(ctx, seen.Customers, seen.Staff); err != nil {
-		// The next write has the same people in it, or later times of them.
-		w.log.WarnContext(ctx, "could not write when people were last seen", "error", err)
+		w.unwritten = seen
+		w.log.WarnContext(ctx, "could not write when people were last seen; it will be tried again", "error", err)
+	}
+}
+
+// keepLatest adds times to others, each unless a later one is there.
+func keepLatest(times, others map[string]time.Time) {
+	for id, at := range others {
+		if at.After(times[id]) {
+			times[id] = at
+		}
 	}
 }
 

@@ -1,19 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"connectrpc.com/connect/v2"
 	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
-	"github.com/spf13/cobra"
 )
 
 // chatOptions are what the person asked for.
@@ -68,9 +69,10 @@ type chat struct {
 	patient *kupla.Client // for the conversation
 	console *console
 
-	file  string // where the state is kept; empty when it cannot be
-	queue *kuplav1.Queue
-	names map[string]string // of queues, by id
+	file   string // where the state is kept; empty when it cannot be
+	noFile error  // why
+	queue  *kuplav1.Queue
+	names  map[string]string // of queues, by id
 	// keep tells that the file is still needed when the program ends.
 	keep bool
 
@@ -109,8 +111,8 @@ func (a *app) runChat(ctx context.Context, options chatOptions) error {
 	c.console = newConsole(a.stdin, a.stdout, a.env)
 	defer c.console.close()
 	if state == nil {
-		if state, err = c.prepare(ctx); state == nil || err != nil {
-			return err
+		if state = c.prepare(ctx); state == nil {
+			return nil
 		}
 	}
 	if err := c.open(ctx, state); err != nil {
@@ -158,8 +160,9 @@ func (c *chat) choose(ctx context.Context) error {
 	c.queue = found.GetQueue()
 	c.file = c.options.file
 	if c.file == "" {
-		// Without a place for it the chat works, but cannot be resumed; that is told once it runs.
-		c.file, _ = c.chatFile(c.queue.GetId())
+		if c.file, err = c.chatFile(c.queue.GetId()); err != nil {
+			c.noFile = err // the chat works all the same; that it cannot be resumed is told when it starts
+		}
 	}
 	if !c.options.another && c.leftOpen(ctx) {
 		return errors.New(fill(c.texts.Unfinished, "queue", c.queue.GetId()))
@@ -197,18 +200,18 @@ func (c *chat) leftOpen(ctx context.Context) bool {
 }
 
 // prepare shows the notice and asks to go on. It returns nil when the person does not want to.
-func (c *chat) prepare(ctx context.Context) (*chatState, error) {
-	c.console.saying(
+func (c *chat) prepare(ctx context.Context) *chatState {
+	c.console.sayAll(
 		oneLine(in(c.language, c.queue.GetName())),
 		in(c.language, c.queue.GetDescription()),
 		in(c.language, c.queue.GetNotice()),
 	)
 	if c.queue.GetPhone() != "" {
-		c.console.printf(c.texts.PhoneInstead, "phone", c.queue.GetPhone())
+		c.console.tell(c.texts.PhoneInstead, "phone", c.queue.GetPhone())
 	}
 	if !c.options.yes && !c.agrees(ctx) {
-		c.console.print(c.texts.NotStarted)
-		return nil, nil
+		c.console.say(c.texts.NotStarted)
+		return nil
 	}
 	return &chatState{
 		Server:  c.server,
@@ -220,7 +223,7 @@ func (c *chat) prepare(ctx context.Context) (*chatState, error) {
 			Message:       c.options.message,
 			NoticeVersion: c.queue.GetNoticeVersion(),
 		},
-	}, nil
+	}
 }
 
 // agrees asks whether to go on, until that is answered.
@@ -239,11 +242,11 @@ func (c *chat) agrees(ctx context.Context) bool {
 	}
 }
 
-// chatLanguage returns the language to chat in: the one of the interface when the queue serves it or when it
-// was asked for, and otherwise the first that the queue serves.
+// chatLanguage returns the language to chat in: the one that was asked for, or else the one of the interface
+// when the queue serves it, or else the first that the queue serves.
 func (c *chat) chatLanguage() string {
 	served := c.queue.GetLanguages()
-	if slices.Contains(served, string(c.language)) || len(served) == 0 {
+	if c.asked || slices.Contains(served, string(c.language)) || len(served) == 0 {
 		return string(c.language)
 	}
 	return served[0]
@@ -256,10 +259,11 @@ func (c *chat) open(ctx context.Context, state *chatState) error {
 	for state.Credentials == nil {
 		conversation, err := c.quick.Start(ctx, state.startOptions())
 		if kupla.ReasonOf(err) == kuplav1.ErrorReason_ERROR_REASON_NOTICE_OUTDATED && c.queue != nil {
+			c.forget()
 			if state, err = c.showNoticeAgain(ctx); state == nil || err != nil {
-				c.forget()
 				return err
 			}
+			c.save(state)
 			continue
 		}
 		if err != nil {
@@ -278,10 +282,10 @@ func (c *chat) open(ctx context.Context, state *chatState) error {
 
 	c.learnQueues(ctx, state.QueueID)
 	if resumed {
-		c.console.printf(c.texts.Resuming, "queue", c.queueName(state.QueueID))
+		c.console.tell(c.texts.Resuming, "queue", c.queueName(state.QueueID))
 	} else {
-		c.console.printf(c.texts.Started, "queue", c.queueName(state.QueueID))
-		c.console.print(c.texts.MayWriteAlready)
+		c.console.tell(c.texts.Started, "queue", c.queueName(state.QueueID))
+		c.console.say(c.texts.MayWriteAlready)
 	}
 	return nil
 }
@@ -299,29 +303,29 @@ func refused(err error) bool {
 	}
 }
 
+// showNoticeAgain shows the notice as it is now and asks once more. It returns nil when the person does not
+// want to go on.
 func (c *chat) showNoticeAgain(ctx context.Context) (*chatState, error) {
 	found, err := c.quick.Queue(ctx, c.queue.GetId())
 	if err != nil {
 		return nil, err
 	}
 	c.queue = found.GetQueue()
-	c.console.print(fillKnown(c.texts.Refusals[kuplav1.ErrorReason_ERROR_REASON_NOTICE_OUTDATED], nil))
-	state, err := c.prepare(ctx)
-	if state != nil {
-		c.save(state)
-	}
-	return state, err
+	c.console.say(fillKnown(c.texts.Refusals[kuplav1.ErrorReason_ERROR_REASON_NOTICE_OUTDATED], nil))
+	return c.prepare(ctx), nil
 }
 
 // save keeps the state, or says once that it cannot be kept.
 func (c *chat) save(state *chatState) {
-	if c.file == "" {
-		return
+	if c.file != "" {
+		if c.noFile = writeChat(c.file, state); c.noFile == nil {
+			return
+		}
 	}
-	if err := writeChat(c.file, state); err != nil {
-		c.console.printf(c.texts.NoCredentials, "file", c.file, "error", err)
-		c.file = ""
+	if c.noFile != nil {
+		c.console.tell(c.texts.NoCredentials, "file", cmp.Or(c.file, "~/.local/state/kupla"), "error", c.noFile)
 	}
+	c.file, c.noFile = "", nil
 }
 
 func (c *chat) forget() {
@@ -350,300 +354,4 @@ func (c *chat) queueName(id string) string {
 		return name
 	}
 	return id
-}
-
-// followed is what a follower handed out.
-type followed[U any] struct {
-	update U
-	err    error
-}
-
-// talk is the conversation, from the first line to the survey.
-func (c *chat) talk(ctx context.Context) error {
-	running, stop := context.WithCancel(ctx)
-	calls, aside := newWorker(running), newCourier(running)
-	updates := make(chan followed[kupla.Update])
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(updates)
-		for update, err := range c.conversation.Follow(running, kupla.FollowOptions{}) {
-			select {
-			case updates <- followed[kupla.Update]{update, err}:
-			case <-running.Done():
-				return
-			}
-		}
-	}()
-	defer func() {
-		stop()
-		<-done
-		calls.close()
-		aside.close()
-	}()
-
-	lines := c.console.input()
-	for {
-		// Lines wait while a call runs, so that they take effect in order, and until it is known what may be done.
-		var next <-chan string
-		if !calls.busy && c.snapshot != nil {
-			next = lines
-		}
-		select {
-		case told, open := <-updates:
-			if !open {
-				return c.afterwards(ctx)
-			}
-			if told.err != nil {
-				if ctx.Err() != nil {
-					return c.pause()
-				}
-				// With a refusal the key opens nothing any more.
-				c.keep = kupla.ReasonOf(told.err) == kuplav1.ErrorReason_ERROR_REASON_UNSPECIFIED
-				return told.err
-			}
-			c.show(told.update, aside)
-		case line, open := <-next:
-			switch {
-			case !open:
-				lines = nil // the conversation goes on without further lines
-			case strings.TrimSpace(line) == "/quit":
-				return c.pause()
-			default:
-				c.do(line, calls)
-			}
-		case result := <-calls.results:
-			calls.finish(result)
-		case <-c.console.keys:
-			if can(c.snapshot, kuplav1.Capability_CAPABILITY_SEND_MESSAGE) {
-				aside.typing(c.conversation)
-			}
-		case <-c.console.left:
-			return c.pause()
-		case <-ctx.Done():
-			return c.pause()
-		}
-	}
-}
-
-// pause ends the program but not the conversation.
-func (c *chat) pause() error {
-	if !c.closed {
-		c.console.print(c.texts.LeftOpen)
-	}
-	return nil
-}
-
-// do does what a line says.
-func (c *chat) do(line string, calls *worker) {
-	text := strings.TrimSpace(line)
-	switch {
-	case text == "":
-	case text == "/help":
-		c.console.print(c.texts.ChatHelp)
-	case text == "/leave":
-		calls.run(func(ctx context.Context) func() {
-			_, err := c.conversation.Leave(ctx)
-			return func() {
-				if err != nil && ctx.Err() == nil {
-					c.console.printf(c.texts.LeaveFailed, "reason", c.reason(err))
-				}
-			}
-		})
-	case strings.HasPrefix(text, "//"):
-		c.send(text[1:], calls)
-	case strings.HasPrefix(text, "/"):
-		c.console.printf(c.texts.UnknownChatCommand, "command", strings.Fields(text)[0])
-	default:
-		c.send(text, calls)
-	}
-}
-
-func (c *chat) send(text string, calls *worker) {
-	c.sending++
-	calls.run(func(ctx context.Context) func() {
-		event, err := c.conversation.Send(ctx, text)
-		return func() {
-			c.sending--
-			if err == nil {
-				c.sent[event.GetSequence()] = true
-			} else if ctx.Err() == nil {
-				c.console.printf(c.texts.NotSent, "reason", c.reason(err))
-			}
-			c.showOwn()
-		}
-	})
-}
-
-// show tells what happened.
-func (c *chat) show(update kupla.Update, aside *courier) {
-	switch update.Kind {
-	case kupla.UpdateConnected:
-		if c.lost {
-			c.console.print(c.texts.ConnectionBack)
-		}
-		c.connected, c.lost = true, false
-	case kupla.UpdateDisconnected:
-		if !c.lost {
-			if c.connected {
-				c.console.print(c.texts.ConnectionLost)
-			} else {
-				c.console.printf(c.texts.NotConnected, "server", c.server)
-			}
-		}
-		c.lost = true
-	case kupla.UpdateReset:
-		c.console.print(c.texts.StartedOver)
-		c.people = c.newPeople(c.people.own)
-		c.place, c.closed, c.caughtUp = "", false, false
-		clear(c.sent)
-	case kupla.UpdateSnapshot:
-		c.snapshot = update.Snapshot
-		c.people.learn(update.Snapshot)
-		if update.Snapshot.GetPlace() != nil {
-			c.showPlace(update.Snapshot.GetPlace())
-		} else {
-			c.place = ""
-		}
-	case kupla.UpdatePlace:
-		c.showPlace(update.Place)
-	case kupla.UpdateCaughtUp:
-		c.caughtUp = true
-	case kupla.UpdateEvent:
-		c.showEvent(update.Event)
-		if can(c.snapshot, kuplav1.Capability_CAPABILITY_MARK_READ) {
-			aside.read(c.conversation, update.Sequence)
-		}
-	case kupla.UpdateTyping:
-		c.console.saying(c.people.types(update.Typing.GetParticipantId()))
-	case kupla.UpdatePresence:
-		c.console.saying(c.people.comesOrGoes(update.Presence))
-	}
-}
-
-// showPlace tells the place and the wait, unless nothing has changed that can be seen.
-func (c *chat) showPlace(place *kuplav1.Place) {
-	var parts []string
-	if place.GetPosition() == 1 {
-		parts = append(parts, c.texts.PlaceNext)
-	} else {
-		parts = append(parts, fill(c.texts.Place, "position", place.GetPosition()))
-	}
-	if wait, known := c.wait(place.GetEstimate()); known {
-		parts = append(parts, fill(c.texts.Wait, "wait", wait))
-	} else {
-		parts = append(parts, fill(c.texts.NoWait, "reason", wait))
-	}
-	if late := c.texts.BeforeClosing[place.GetEstimate().GetTurnBeforeClosing()]; late != "" {
-		parts = append(parts, late)
-		if c.queue.GetPhone() != "" {
-			parts = append(parts, fill(c.texts.PhoneInstead, "phone", c.queue.GetPhone()))
-		}
-	}
-	text := strings.Join(parts, " ")
-	if text == c.place {
-		return
-	}
-	if place.GetMovedBack() {
-		c.console.print(c.texts.MovedBack)
-	}
-	c.place = text
-	c.console.print(text)
-	if place.GetHeld() && place.GetHoldExpireTime() != nil {
-		c.console.printf(c.texts.PlaceHeld, "time", c.moment(place.GetHoldExpireTime().AsTime()))
-	}
-}
-
-// showEvent tells an event of the log.
-func (c *chat) showEvent(event *kuplav1.Event) {
-	switch kind := event.GetKind().(type) {
-	case *kuplav1.Event_MessagePosted:
-		c.people.wrote(event.GetParticipantId())
-		if event.GetParticipantId() == c.people.own && c.caughtUp {
-			c.own = append(c.own, event)
-			c.showOwn()
-			return
-		}
-		c.console.print(c.people.message(event))
-	case *kuplav1.Event_ParticipantJoined:
-		c.people.joined(event)
-		c.place = "" // the wait is over
-		if joined := kind.ParticipantJoined.GetParticipant(); joined.GetId() != c.people.own {
-			text := c.texts.CanTalkNow
-			if kind.ParticipantJoined.GetInviterParticipantId() != "" {
-				text = c.texts.JoinedToo
-			}
-			c.console.printf(text, "name", c.people.name(joined.GetId()))
-		}
-	case *kuplav1.Event_ParticipantLeft:
-		text, ok := c.texts.Left[kind.ParticipantLeft.GetReason()]
-		if !ok {
-			text = c.texts.Left[kuplav1.LeaveReason_LEAVE_REASON_UNSPECIFIED]
-		}
-		c.console.printf(text, "name", c.people.name(kind.ParticipantLeft.GetParticipantId()))
-	case *kuplav1.Event_Transferred:
-		c.place = ""
-		if leader := kind.Transferred.GetParticipantId(); leader != "" {
-			c.console.printf(c.texts.TransferredToPerson, "name", c.people.name(leader))
-		} else {
-			c.console.printf(c.texts.TransferredToQueue, "queue", c.queueName(kind.Transferred.GetQueueId()))
-		}
-	case *kuplav1.Event_ReturnedToQueue:
-		c.place = ""
-		text, ok := c.texts.Returned[kind.ReturnedToQueue.GetReason()]
-		if !ok {
-			text = c.texts.Returned[kuplav1.ReturnReason_RETURN_REASON_UNSPECIFIED]
-		}
-		c.console.print(text)
-	case *kuplav1.Event_Closed:
-		c.showClosed(kind.Closed.GetReason())
-	}
-}
-
-func (c *chat) showClosed(reason kuplav1.CloseReason) {
-	c.closed = true
-	text, ok := c.texts.Closed[reason]
-	if !ok {
-		text = c.texts.Closed[kuplav1.CloseReason_CLOSE_REASON_UNSPECIFIED]
-	}
-	if c.queue.GetPhone() != "" && (reason == kuplav1.CloseReason_CLOSE_REASON_NOT_REACHED ||
-		reason == kuplav1.CloseReason_CLOSE_REASON_REDIRECTED_TO_PHONE) {
-		text += " " + fill(c.texts.PhoneInstead, "phone", c.queue.GetPhone())
-	}
-	c.console.print(text)
-}
-
-// showOwn shows own messages as the log has them, once it is certain which were sent from here. In a terminal
-// those stand there already, as they were written; through pipes they complete the record.
-func (c *chat) showOwn() {
-	for len(c.own) > 0 {
-		event := c.own[0]
-		here := c.sent[event.GetSequence()]
-		if !here && c.sending > 0 {
-			return
-		}
-		delete(c.sent, event.GetSequence())
-		c.own = c.own[1:]
-		if !here || c.console.editor == nil {
-			c.console.print(c.people.message(event))
-		}
-	}
-}
-
-// afterwards asks how it went. The conversation is closed, and nothing needs to be kept any more.
-func (c *chat) afterwards(ctx context.Context) error {
-	c.keep = false
-	if !c.closed {
-		c.showClosed(kuplav1.CloseReason_CLOSE_REASON_UNSPECIFIED)
-	}
-	if c.options.noSurvey {
-		return nil
-	}
-	quick, stop := context.WithTimeout(ctx, 10*time.Second)
-	defer stop()
-	res, err := c.quick.Resume(c.conversation.Credentials()).Survey(quick)
-	if err != nil || len(res.GetSurvey().GetQuestions()) == 0 {
-		return nil //nolint:nilerr // the conversation went well; that there is no survey is no failure of it
-	}
-	return c.survey(ctx, res)
 }

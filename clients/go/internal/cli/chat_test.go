@@ -8,9 +8,10 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"github.com/google/go-cmp/cmp"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 func chatFiles(t *testing.T, home string) []string {
@@ -258,7 +259,6 @@ func TestChatTellsWhyItCannotStart(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			f, home := newFake(t), t.TempDir()
 			if test.set != nil {
 				test.set(f)

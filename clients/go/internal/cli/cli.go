@@ -9,9 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	// The opening hours and times that the service tells are Finnish ones, also on machines without time zones.
-	_ "time/tzdata"
+	_ "time/tzdata" // the times that the service tells are Finnish ones, also on machines without time zones
 
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 )
@@ -42,7 +40,7 @@ func Run(
 	a.interrupted = func() bool { return ctx.Err() != nil }
 	if asked, ok := askedLanguage(args); ok {
 		if l, known := parseLanguage(asked); known {
-			a.language = l
+			a.language, a.asked = l, true
 		}
 	}
 	a.texts = textsIn(a.language)
@@ -76,6 +74,7 @@ type app struct {
 	stderr   io.Writer
 	env      func(string) string
 	language language
+	asked    bool // whether the language was chosen for this command
 	texts    *texts
 	zone     *time.Location
 	// interrupted reports whether whoever runs the command has ended it.

@@ -64,7 +64,7 @@ func TestUsage(t *testing.T) {
 		"help for nothing": {[]string{"help", "nothing"}, ExitUsage, "", "There is no command nothing."},
 		"version":          {[]string{"version"}, ExitOK, "kupla ", ""},
 		"unknown command":  {[]string{"chatt"}, ExitUsage, "", "There is no command chatt."},
-		"unknown flag":     {[]string{"chat", "--nmae", "x"}, ExitUsage, "", "There is no option --nmae."},
+		"unknown flag":     {[]string{"chat", "--nonsense", "x"}, ExitUsage, "", "There is no option --nonsense."},
 		"unknown short":    {[]string{"chat", "-x"}, ExitUsage, "", "There is no option -x."},
 		"missing value":    {[]string{"chat", "demo", "--name"}, ExitUsage, "", "The option --name needs a value."},
 		"bad value":        {[]string{"queues", "--watch=perhaps"}, ExitUsage, "", "The option --watch was not understood."},

@@ -56,7 +56,7 @@ func newConsole(stdin io.Reader, stdout io.Writer, env func(string) string) *con
 		return c // lines can be read all the same
 	}
 	c.restore = func() {
-		_, _ = io.WriteString(output, "\r\x1b[K") // the prompt
+		_, _ = output.WriteString("\r\x1b[K") // the prompt
 		_ = term.Restore(int(input.Fd()), state)
 	}
 	c.file = output
@@ -89,8 +89,8 @@ func (c *console) close() {
 	c.restore()
 }
 
-// print prints text, which may have several lines, and ends the line.
-func (c *console) print(text string) {
+// say prints text, which may have several lines, and ends the line.
+func (c *console) say(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	text = clean(text) + "\n"
@@ -106,7 +106,8 @@ func (c *console) print(text string) {
 	_, _ = c.editor.Write([]byte(text))
 }
 
-// prompt sets what stands before the line being written. It has no effect outside a terminal.
+// prompt sets what stands before the line being written, from the next line that is printed on. It has no
+// effect outside a terminal.
 func (c *console) prompt(text string) {
 	if c.editor != nil {
 		c.editor.SetPrompt(clean(text))
@@ -122,7 +123,7 @@ func (c *console) input() <-chan string {
 // ask prints a question and returns the next line, without the space around it. It returns false when there
 // is none: the input or the context ended, or the person pressed Ctrl-C or Ctrl-D.
 func (c *console) ask(ctx context.Context, question string) (string, bool) {
-	c.print(question)
+	c.say(question)
 	select {
 	case line, ok := <-c.input():
 		return strings.TrimSpace(line), ok
@@ -166,16 +167,16 @@ func (c *console) readLine() (string, error) {
 	return line, err
 }
 
-// printf is print with the placeholders of a text filled in.
-func (c *console) printf(text string, namesAndValues ...any) {
-	c.print(fill(text, namesAndValues...))
+// tell is say with the placeholders of a text filled in.
+func (c *console) tell(text string, namesAndValues ...any) {
+	c.say(fill(text, namesAndValues...))
 }
 
-// saying prints several texts, leaving out those that are empty.
-func (c *console) saying(texts ...string) {
+// sayAll prints several texts, leaving out those that are empty.
+func (c *console) sayAll(texts ...string) {
 	for _, text := range texts {
 		if text != "" {
-			c.print(text)
+			c.say(text)
 		}
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
-	"github.com/spf13/cobra"
 )
 
 func (a *app) deskCommand() *cobra.Command {
@@ -146,7 +147,7 @@ func (d *desk) work(ctx context.Context) error {
 func (d *desk) leave() error {
 	for _, one := range d.mine {
 		if !one.closed {
-			d.console.print(d.texts.QuitWithConversations)
+			d.console.say(d.texts.QuitWithConversations)
 			break
 		}
 	}
@@ -158,20 +159,20 @@ func (d *desk) show(update kupla.DeskUpdate) {
 	switch update.Kind {
 	case kupla.DeskConnected:
 		if d.lost {
-			d.console.print(d.texts.ConnectionBack)
+			d.console.say(d.texts.ConnectionBack)
 		}
 		d.everHere, d.lost = true, false
 	case kupla.DeskDisconnected:
 		if !d.lost {
 			if d.everHere {
-				d.console.print(d.texts.DeskConnectionLost)
+				d.console.say(d.texts.DeskConnectionLost)
 			} else {
-				d.console.printf(d.texts.NotConnected, "server", d.server)
+				d.console.tell(d.texts.NotConnected, "server", d.server)
 			}
 		}
 		d.lost = true
 	case kupla.DeskReset:
-		d.console.print(d.texts.StartedOver)
+		d.console.say(d.texts.StartedOver)
 		d.mine, d.current, d.waitList = nil, nil, true
 		d.setPrompt()
 	case kupla.DeskSnapshot:
@@ -206,13 +207,14 @@ func (d *desk) show(update kupla.DeskUpdate) {
 	case kupla.DeskTyping:
 		one := d.conversation(update.ConversationID)
 		if text := one.people.types(update.Typing.GetParticipantId()); text != "" && one == d.current {
-			d.console.print(one.line(text))
+			d.console.say(one.line(text))
 		}
 	case kupla.DeskPresence:
 		one := d.conversation(update.ConversationID)
 		if text := one.people.comesOrGoes(update.Presence); text != "" {
-			d.console.print(one.line(text))
+			d.console.say(one.line(text))
 		}
+	default: // how far others have read, and what later versions tell
 	}
 }
 
@@ -238,7 +240,7 @@ func (d *desk) showSnapshot(snapshot *kuplav1.DeskSnapshot) {
 // showStart shows the desk as a whole.
 func (d *desk) showStart() {
 	d.waitList = false
-	d.console.printf(d.texts.DeskWelcome,
+	d.console.tell(d.texts.DeskWelcome,
 		"name", oneLine(d.self.GetDisplayName()), "availability", d.availability(d.self.GetAvailability()))
 	d.list()
 }
@@ -262,7 +264,7 @@ func (d *desk) conversation(id string) *deskConversation {
 }
 
 func (d *desk) showArrival(one *deskConversation) {
-	d.console.printf(d.texts.Added,
+	d.console.tell(d.texts.Added,
 		"number", one.number, "name", one.people.customer(), "queue", d.queueName(one.queueID()))
 }
 
@@ -284,9 +286,9 @@ func (d *desk) remove(id string, reason kuplav1.RemovalReason) {
 		if !ok {
 			text = d.texts.Removals[kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED]
 		}
-		d.console.printf(d.texts.Removed, "number", one.number, "reason", text)
 		d.mine = append(d.mine[:i:i], d.mine[i+1:]...)
 		d.gone(one)
+		d.console.tell(d.texts.Removed, "number", one.number, "reason", text)
 		return
 	}
 }
@@ -303,7 +305,7 @@ func (d *desk) showEvent(one *deskConversation, event *kuplav1.Event, history bo
 	switch {
 	case one == d.current:
 		if !own || d.console.editor == nil || event.GetMessagePosted() == nil {
-			d.console.print(one.line(text))
+			d.console.say(one.line(text))
 		}
 		d.markRead(one)
 	case event.GetMessagePosted() != nil:
@@ -312,14 +314,14 @@ func (d *desk) showEvent(one *deskConversation, event *kuplav1.Event, history bo
 		}
 		one.unread++
 		if !history {
-			d.console.printf(d.texts.Unread,
+			d.console.tell(d.texts.Unread,
 				"number", one.number,
 				"name", one.people.name(event.GetParticipantId()),
 				"text", shortened(oneLine(event.GetMessagePosted().GetText()), 60),
 				"unread", one.unread)
 		}
 	case !history:
-		d.console.print(one.line(text))
+		d.console.say(one.line(text))
 	}
 }
 
@@ -380,7 +382,7 @@ func (d *desk) showExpiry(one *deskConversation) {
 		expires = one.snapshot.GetExpireTime().AsTime()
 	}
 	if !expires.IsZero() && !expires.Equal(one.expires) {
-		d.console.printf(d.texts.CustomerExpires, "number", one.number, "time", d.moment(expires))
+		d.console.tell(d.texts.CustomerExpires, "number", one.number, "time", d.moment(expires))
 	}
 	one.expires = expires
 }
@@ -401,7 +403,7 @@ func (d *desk) showWaiting(waiting *kuplav1.Waiting) {
 	key := fmt.Sprint(waiting.GetCount(), waiting.GetPaused())
 	if d.shown[waiting.GetQueueId()] != key {
 		d.shown[waiting.GetQueueId()] = key
-		d.console.print(d.waitingLine(waiting))
+		d.console.say(d.waitingLine(waiting))
 	}
 }
 
@@ -419,14 +421,14 @@ func (d *desk) waitingLine(waiting *kuplav1.Waiting) string {
 
 // list prints who waits, with numbers to take them by, and the conversations on the desk.
 func (d *desk) list() {
-	d.console.print(d.texts.WaitingTitle)
+	d.console.say(d.texts.WaitingTitle)
 	d.listed = nil
 	for _, waiting := range d.waiting {
 		d.shown[waiting.GetQueueId()] = fmt.Sprint(waiting.GetCount(), waiting.GetPaused())
-		d.console.print(d.waitingLine(waiting))
+		d.console.say(d.waitingLine(waiting))
 		for _, entry := range waiting.GetEntries() {
 			d.listed = append(d.listed, entry.GetConversationId())
-			d.console.print(strings.TrimRight(fill(d.texts.WaitingEntry,
+			d.console.say(strings.TrimRight(fill(d.texts.WaitingEntry,
 				"number", len(d.listed),
 				"queue", d.queueName(entry.GetQueueId()),
 				"wait", d.minutes(time.Since(entry.GetArrivalTime().AsTime())),
@@ -437,12 +439,12 @@ func (d *desk) list() {
 		}
 	}
 	if len(d.mine) == 0 {
-		d.console.print(d.texts.MineNone)
+		d.console.say(d.texts.MineNone)
 		return
 	}
-	d.console.print(d.texts.MineTitle)
+	d.console.say(d.texts.MineTitle)
 	for _, one := range d.mine {
-		d.console.print(strings.TrimRight(fill(d.texts.MineLine,
+		d.console.say(strings.TrimRight(fill(d.texts.MineLine,
 			"number", one.number, "name", one.people.customer(), "queue", d.queueName(one.queueID()), "unread", one.unread,
 			"marks", marks(map[string]bool{
 				d.texts.MarkClosed: one.closed, d.texts.MarkCurrent: one == d.current,
@@ -465,10 +467,10 @@ func marks(set map[string]bool, order ...string) string {
 func (d *desk) openHere(one *deskConversation) {
 	d.current = one
 	d.setPrompt()
-	d.console.printf(d.texts.Switched,
+	d.console.tell(d.texts.Switched,
 		"number", one.number, "name", one.people.customer(), "queue", d.queueName(one.queueID()))
 	for _, text := range one.lines {
-		d.console.print(one.line(text))
+		d.console.say(one.line(text))
 	}
 	one.unread = 0
 	d.markRead(one)

@@ -26,7 +26,7 @@ var deskCommands = map[string]func(d *desk, rest string, calls *worker){
 	"close":        (*desk).doClose,
 	"availability": (*desk).doAvailability,
 	"who":          (*desk).doWho, "w": (*desk).doWho,
-	"help": func(d *desk, _ string, _ *worker) { d.console.print(d.texts.DeskHelp) },
+	"help": func(d *desk, _ string, _ *worker) { d.console.say(d.texts.DeskHelp) },
 }
 
 // do does what a line says, and reports whether that is to quit.
@@ -50,7 +50,7 @@ func (d *desk) do(line string, calls *worker) (quit bool) {
 		case known:
 			run(d, rest, calls)
 		default:
-			d.console.printf(d.texts.UnknownDeskCommand, "command", strings.Fields(text)[0])
+			d.console.tell(d.texts.UnknownDeskCommand, "command", strings.Fields(text)[0])
 		}
 	default:
 		d.send(text, calls)
@@ -68,7 +68,7 @@ func (d *desk) call(calls *worker, call func(context.Context) (result func(), er
 		}
 		return func() {
 			if ctx.Err() == nil {
-				d.console.printf(d.texts.CommandFailed, "reason", d.reason(err))
+				d.console.tell(d.texts.CommandFailed, "reason", d.reason(err))
 			}
 		}
 	})
@@ -77,7 +77,7 @@ func (d *desk) call(calls *worker, call func(context.Context) (result func(), er
 // withCurrent returns the open conversation, or says that there is none.
 func (d *desk) withCurrent() (*deskConversation, bool) {
 	if d.current == nil {
-		d.console.print(d.texts.NoCurrent)
+		d.console.say(d.texts.NoCurrent)
 	}
 	return d.current, d.current != nil
 }
@@ -91,7 +91,7 @@ func (d *desk) send(text string, calls *worker) {
 		_, err := one.conversation.Send(ctx, text)
 		return func() {
 			if err != nil && ctx.Err() == nil {
-				d.console.print(one.line(fill(d.texts.NotSent, "reason", d.reason(err))))
+				d.console.say(one.line(fill(d.texts.NotSent, "reason", d.reason(err))))
 			}
 		}
 	})
@@ -101,7 +101,7 @@ func (d *desk) doTake(rest string, calls *worker) {
 	id := rest
 	if number, err := strconv.Atoi(rest); err == nil {
 		if number < 1 || number > len(d.listed) {
-			d.console.printf(d.texts.NoSuchEntry, "number", rest)
+			d.console.tell(d.texts.NoSuchEntry, "number", rest)
 			return
 		}
 		id = d.listed[number-1]
@@ -115,7 +115,11 @@ func (d *desk) doTake(rest string, calls *worker) {
 		} else {
 			taken, err = d.client.Desk().Take(ctx, id)
 		}
-		return func() { d.took(taken, err) }
+		return func() {
+			if ctx.Err() == nil {
+				d.took(taken, err)
+			}
+		}
 	})
 }
 
@@ -123,15 +127,15 @@ func (d *desk) doTake(rest string, calls *worker) {
 func (d *desk) took(taken *kuplav1.Conversation, err error) {
 	switch {
 	case err != nil:
-		d.console.printf(d.texts.CommandFailed, "reason", d.reason(err))
+		d.console.tell(d.texts.CommandFailed, "reason", d.reason(err))
 	case taken == nil:
-		d.console.print(d.texts.NobodyToTake)
+		d.console.say(d.texts.NobodyToTake)
 	default:
 		one := d.conversation(taken.GetId())
 		if one.snapshot == nil {
 			one.learn(&kuplav1.ConversationSnapshot{Conversation: taken})
 		}
-		d.console.printf(d.texts.Taken, "number", one.number)
+		d.console.tell(d.texts.Taken, "number", one.number)
 		d.openHere(one)
 	}
 	d.taking = false
@@ -146,7 +150,7 @@ func (d *desk) took(taken *kuplav1.Conversation, err error) {
 func (d *desk) doSwitch(rest string, _ *worker) {
 	number, err := strconv.Atoi(strings.Trim(rest, "[]"))
 	if err != nil {
-		d.console.print(d.texts.SwitchUsage)
+		d.console.say(d.texts.SwitchUsage)
 		return
 	}
 	for _, one := range d.mine {
@@ -155,7 +159,7 @@ func (d *desk) doSwitch(rest string, _ *worker) {
 			return
 		}
 	}
-	d.console.printf(d.texts.NoSuchNumber, "number", number)
+	d.console.tell(d.texts.NoSuchNumber, "number", number)
 }
 
 func (d *desk) doCanned(rest string, calls *worker) {
@@ -183,13 +187,13 @@ func (d *desk) doCanned(rest string, calls *worker) {
 			chosen = number - 1
 		}
 		if chosen < 0 {
-			return func() { d.console.printf(d.texts.NoSuchCanned, "number", rest) }, nil
+			return func() { d.console.tell(d.texts.NoSuchCanned, "number", rest) }, nil
 		}
 		_, err := one.conversation.Send(ctx, in(spoken, replies[chosen].GetText()))
 		return func() {
 			if d.console.editor != nil && one == d.current {
 				// It was not typed, so it does not stand in the terminal yet.
-				d.console.print(one.line(d.texts.You + ": " + indented(in(spoken, replies[chosen].GetText()))))
+				d.console.say(one.line(d.texts.You + ": " + indented(in(spoken, replies[chosen].GetText()))))
 			}
 		}, err
 	})
@@ -197,12 +201,12 @@ func (d *desk) doCanned(rest string, calls *worker) {
 
 func (d *desk) listCanned(replies []*kuplav1.CannedReply, spoken language) {
 	if len(replies) == 0 {
-		d.console.print(d.texts.CannedNone)
+		d.console.say(d.texts.CannedNone)
 		return
 	}
-	d.console.print(d.texts.CannedTitle)
+	d.console.say(d.texts.CannedTitle)
 	for i, reply := range replies {
-		d.console.printf(d.texts.CannedLine,
+		d.console.tell(d.texts.CannedLine,
 			"number", i+1, "title", oneLine(in(d.language, reply.GetTitle())), "text", oneLine(in(spoken, reply.GetText())))
 	}
 }
@@ -214,7 +218,7 @@ func (d *desk) doTransfer(rest string, calls *worker) {
 	}
 	target, note, _ := strings.Cut(rest, " ")
 	if target == "" {
-		d.console.print(d.texts.TransferUsage)
+		d.console.say(d.texts.TransferUsage)
 		return
 	}
 	options := kupla.TransferOptions{Note: strings.TrimSpace(note)}
@@ -234,8 +238,8 @@ func (d *desk) doTransfer(rest string, calls *worker) {
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := move(ctx, one.id, target, options)
 		return func() {
-			d.console.printf(d.texts.TransferDone, "number", one.number)
 			d.gone(one)
+			d.console.tell(d.texts.TransferDone, "number", one.number)
 		}, err
 	})
 }
@@ -248,8 +252,8 @@ func (d *desk) doReturn(_ string, calls *worker) {
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := d.client.Desk().ReturnToQueue(ctx, one.id)
 		return func() {
-			d.console.printf(d.texts.ReturnDone, "number", one.number)
 			d.gone(one)
+			d.console.tell(d.texts.ReturnDone, "number", one.number)
 		}, err
 	})
 }
@@ -260,7 +264,7 @@ func (d *desk) doInvite(rest string, calls *worker) {
 		return
 	}
 	if rest == "" {
-		d.console.print(d.texts.InviteUsage)
+		d.console.say(d.texts.InviteUsage)
 		return
 	}
 	colleague, ok := d.colleague(rest)
@@ -270,7 +274,7 @@ func (d *desk) doInvite(rest string, calls *worker) {
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := d.client.Desk().Invite(ctx, one.id, colleague.GetId())
 		return func() {
-			d.console.printf(d.texts.InviteDone, "name", oneLine(colleague.GetDisplayName()), "number", one.number)
+			d.console.tell(d.texts.InviteDone, "name", oneLine(colleague.GetDisplayName()), "number", one.number)
 		}, err
 	})
 }
@@ -283,8 +287,8 @@ func (d *desk) doLeave(_ string, calls *worker) {
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := one.conversation.Leave(ctx)
 		return func() {
-			d.console.printf(d.texts.LeaveDone, "number", one.number)
 			d.gone(one)
+			d.console.tell(d.texts.LeaveDone, "number", one.number)
 		}, err
 	})
 }
@@ -295,12 +299,12 @@ func (d *desk) doNote(rest string, calls *worker) {
 		return
 	}
 	if rest == "" {
-		d.console.print(d.texts.NoteUsage)
+		d.console.say(d.texts.NoteUsage)
 		return
 	}
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := d.client.Desk().AddNote(ctx, one.id, rest)
-		return func() { d.console.print(d.texts.NoteDone) }, err
+		return func() { d.console.say(d.texts.NoteDone) }, err
 	})
 }
 
@@ -319,12 +323,12 @@ func (d *desk) doNotes(_ string, calls *worker) {
 		}
 		return func() {
 			if len(notes) == 0 {
-				d.console.print(d.texts.NotesNone)
+				d.console.say(d.texts.NotesNone)
 				return
 			}
-			d.console.print(d.texts.NotesTitle)
+			d.console.say(d.texts.NotesTitle)
 			for _, note := range notes {
-				d.console.printf(d.texts.NoteLine,
+				d.console.tell(d.texts.NoteLine,
 					"time", d.clock(note.GetCreateTime()),
 					"name", oneLine(note.GetDisplayName()),
 					"text", indented(note.GetText()))
@@ -346,14 +350,14 @@ func (d *desk) doClose(rest string, calls *worker) {
 	}
 	reason, ok := reasons[strings.ToLower(rest)]
 	if !ok {
-		d.console.print(d.texts.CloseUsage)
+		d.console.say(d.texts.CloseUsage)
 		return
 	}
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		_, err := d.client.Desk().Close(ctx, one.id, reason)
 		return func() {
 			one.closed = true
-			d.console.printf(d.texts.CloseDone, "number", one.number)
+			d.console.tell(d.texts.CloseDone, "number", one.number)
 		}, err
 	})
 }
@@ -366,26 +370,26 @@ func (d *desk) doAvailability(rest string, calls *worker) {
 	}
 	chosen, ok := choices[strings.ToLower(rest)]
 	if !ok {
-		d.console.print(d.texts.AvailabilityUsage)
+		d.console.say(d.texts.AvailabilityUsage)
 		return
 	}
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		professional, err := d.client.Desk().SetAvailability(ctx, chosen)
 		return func() {
 			d.self = professional
-			d.console.printf(d.texts.AvailabilityNow, "availability", d.availability(professional.GetAvailability()))
+			d.console.tell(d.texts.AvailabilityNow, "availability", d.availability(professional.GetAvailability()))
 		}, err
 	})
 }
 
 func (d *desk) doWho(string, *worker) {
 	if len(d.others) == 0 {
-		d.console.print(d.texts.WhoNobody)
+		d.console.say(d.texts.WhoNobody)
 		return
 	}
-	d.console.print(d.texts.WhoTitle)
+	d.console.say(d.texts.WhoTitle)
 	for _, colleague := range d.others {
-		d.console.printf(d.texts.WhoLine,
+		d.console.tell(d.texts.WhoLine,
 			"id", colleague.GetId(), "name", oneLine(colleague.GetDisplayName()),
 			"availability", d.availability(colleague.GetAvailability()), "count", colleague.GetConversationCount())
 	}
@@ -408,7 +412,7 @@ func (d *desk) colleague(name string) (*kuplav1.Professional, bool) {
 	}
 	switch len(found) {
 	case 0:
-		d.console.printf(d.texts.NobodyMatches, "name", name)
+		d.console.tell(d.texts.NobodyMatches, "name", name)
 		return nil, false
 	case 1:
 		return found[0], true
@@ -417,7 +421,7 @@ func (d *desk) colleague(name string) (*kuplav1.Professional, bool) {
 	for _, colleague := range found {
 		names = append(names, "@"+colleague.GetId()+" "+oneLine(colleague.GetDisplayName()))
 	}
-	d.console.printf(d.texts.SeveralMatch, "name", name, "names", strings.Join(names, ", "))
+	d.console.tell(d.texts.SeveralMatch, "name", name, "names", strings.Join(names, ", "))
 	return nil, false
 }
 
@@ -435,11 +439,11 @@ func (d *desk) findQueue(name string) (string, bool) {
 	}
 	switch len(found) {
 	case 0:
-		d.console.printf(d.texts.NoSuchQueue, "queue", name)
+		d.console.tell(d.texts.NoSuchQueue, "queue", name)
 		return "", false
 	case 1:
 		return found[0], true
 	}
-	d.console.printf(d.texts.SeveralMatch, "name", name, "names", strings.Join(found, ", "))
+	d.console.tell(d.texts.SeveralMatch, "name", name, "names", strings.Join(found, ", "))
 	return "", false
 }

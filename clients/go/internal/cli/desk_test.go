@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 func startDesk(t *testing.T, f *fakeService) *session {
@@ -116,14 +117,17 @@ func TestDeskCommands(t *testing.T) {
 	s.write("/leave", "/close nonsense", "/availability nonsense", "/transfer", "/transfer nowhere", "/transfer night Kiire")
 	s.expect("You are the only professional here.", "Why? /close completed", "What are you?", "Where to?", "There is no queue nowhere.", "the customer must agree. Ask, then add --agreed.\n")
 	s.write("/transfer nig --agreed Kiireinen asia")
-	s.expectAll("[1] left your desk: it was handed on.\n", "[1] was handed on.\n")
-	s.expect("Trial queue: 1 waiting")
-	s.write("/list", "/take c1", "/transfer @veikko Tunnet tämän")
-	s.expect("(came from elsewhere)", "You took [2].\n", "[2] was handed on.\n")
-	s.expect("Trial queue: 1 waiting")
-	s.write("/take c1", "/return")
+	s.expectAll("[1] left your desk: it was handed on.\n", "[1] was handed on.\n", "Trial queue: 1 waiting")
+	s.write("/list", "/take c1")
+	s.expect("(came from elsewhere)", "You took [2].\n")
+	s.expectAll("Matti Malli: Hei.\n", "Trial queue: nobody waiting\n") // it is on the desk
+	s.write("/transfer @veikko Tunnet tämän")
+	s.expectAll("[2] left your desk: it was handed on.\n", "[2] was handed on.\n", "Trial queue: 1 waiting")
+	s.write("/take c1")
 	s.expect("You took [3].\n")
-	s.expectAll("[3] left your desk: it went back to its queue.\n", "[3] went back to its queue.\n")
+	s.expectAll("Matti Malli: Hei.\n", "Trial queue: nobody waiting\n")
+	s.write("/return")
+	s.expectAll("[3] left your desk: it went back to its queue.\n", "[3] went back to its queue.\n", "Trial queue: 1 waiting")
 	f.change(func() { f.take(f.conversations[0]) })
 	s.expect("[4] Matti Malli came to your desk, Trial queue.\n")
 	s.write("take")

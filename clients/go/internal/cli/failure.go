@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )

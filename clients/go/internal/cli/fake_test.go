@@ -14,12 +14,13 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
-	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
 
 // An identity code from the range that no person has.

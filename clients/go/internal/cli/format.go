@@ -6,15 +6,16 @@ import (
 	"time"
 	"unicode"
 
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 // helsinki returns the time zone of the service.
 func helsinki() *time.Location {
 	zone, err := time.LoadLocation("Europe/Helsinki")
 	if err != nil {
-		return time.Local // cannot happen while the zones are built in
+		return time.UTC // cannot happen while the zones are built in
 	}
 	return zone
 }

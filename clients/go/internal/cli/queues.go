@@ -3,13 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
-	"github.com/spf13/cobra"
 )
 
 func (a *app) queuesCommand() *cobra.Command {
@@ -55,13 +57,13 @@ func (a *app) watchQueues(ctx context.Context, client *kupla.Client, queues []*k
 	show := func(id string, status *kuplav1.QueueStatus) {
 		if line := a.queueLine(names[id], status); line != shown[id] {
 			shown[id] = line
-			out.printf(line, "time", time.Now().In(a.zone).Format("15:04:05"))
+			out.tell(line, "time", time.Now().In(a.zone).Format("15:04:05"))
 		}
 	}
 	connected := true // the list was got just now
 	for update, err := range client.WatchQueues(ctx) {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // watching ends when the person ends it
+			return nil // watching ends when the person ends it
 		}
 		if err != nil {
 			return err
@@ -69,12 +71,12 @@ func (a *app) watchQueues(ctx context.Context, client *kupla.Client, queues []*k
 		switch update.Kind {
 		case kupla.QueuesConnected:
 			if !connected {
-				out.print(a.texts.ConnectionBack)
+				out.say(a.texts.ConnectionBack)
 			}
 			connected = true
 		case kupla.QueuesDisconnected:
 			if connected {
-				out.printf(a.texts.NotConnected, "server", a.server)
+				out.tell(a.texts.NotConnected, "server", a.server)
 			}
 			connected = false
 		case kupla.QueuesSnapshot:
@@ -111,7 +113,7 @@ func (a *app) printQueues(queues []*kuplav1.QueueWithStatus) {
 		}
 		rows = append(rows, []string{
 			queue.GetQueue().GetId(), in(a.language, queue.GetQueue().GetName()), a.queueState(queue.GetStatus()),
-			fmt.Sprint(queue.GetStatus().GetWaitingCount()), wait,
+			strconv.Itoa(int(queue.GetStatus().GetWaitingCount())), wait,
 		})
 	}
 	_, _ = fmt.Fprint(a.stdout, table(rows))

@@ -14,7 +14,7 @@ const maxOpenAnswer = 2000
 // survey asks the questions one by one and submits what was answered. An input that ends leaves out the
 // rest.
 func (c *chat) survey(ctx context.Context, survey *kuplav1.GetSurveyResponse) error {
-	c.console.print(c.texts.SurveyIntro)
+	c.console.say(c.texts.SurveyIntro)
 	var answers []*kuplav1.SurveyAnswer
 	for _, question := range survey.GetSurvey().GetQuestions() {
 		answer, goOn := c.answer(ctx, question)
@@ -30,16 +30,17 @@ func (c *chat) survey(ctx context.Context, survey *kuplav1.GetSurveyResponse) er
 		return nil
 	}
 	if err := c.quick.SubmitFeedback(ctx, survey.GetFeedbackToken(), answers); err != nil {
-		c.console.printf(c.texts.SurveyNotSent, "reason", c.reason(err))
+		c.console.tell(c.texts.SurveyNotSent, "reason", c.reason(err))
 		return nil
 	}
-	c.console.print(c.texts.SurveyThanks)
+	c.console.say(c.texts.SurveyThanks)
 	return nil
 }
 
 // answer asks one question. It returns nil when the question is skipped, and whether to go on asking.
 func (c *chat) answer(ctx context.Context, question *kuplav1.SurveyQuestion) (*kuplav1.SurveyAnswer, bool) {
-	hint, wrong, low, high := "", "", 0, 0
+	var hint, wrong string
+	var low, high int64
 	switch question.GetKind() {
 	case kuplav1.SurveyQuestionKind_SURVEY_QUESTION_KIND_RECOMMENDATION:
 		hint, wrong, high = c.texts.SurveyRecommendation, c.texts.SurveyBadRecommendation, 10
@@ -69,7 +70,7 @@ func (c *chat) answer(ctx context.Context, question *kuplav1.SurveyQuestion) (*k
 		if line == "-" && question.GetKind() == kuplav1.SurveyQuestionKind_SURVEY_QUESTION_KIND_STATEMENT {
 			return &kuplav1.SurveyAnswer{Value: &kuplav1.SurveyAnswer_CannotSay{CannotSay: true}}, true
 		}
-		if score, err := strconv.Atoi(line); err == nil && score >= low && score <= high {
+		if score, err := strconv.ParseInt(line, 10, 32); err == nil && score >= low && score <= high {
 			return &kuplav1.SurveyAnswer{Value: &kuplav1.SurveyAnswer_Score{Score: int32(score)}}, true
 		}
 		ask = wrong

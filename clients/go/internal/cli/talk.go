@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,12 +118,7 @@ func (p *people) message(event *kuplav1.Event) string {
 
 // can reports whether the caller may do something with a conversation now.
 func can(snapshot *kuplav1.ConversationSnapshot, wanted kuplav1.Capability) bool {
-	for _, capability := range snapshot.GetConversation().GetCapabilities() {
-		if capability == wanted {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(snapshot.GetConversation().GetCapabilities(), wanted)
 }
 
 // courier tells the service how far one has read and that one is typing, beside everything else: neither may

@@ -86,7 +86,7 @@ func textsIn(l language) *texts {
 	return &textsFinnish
 }
 
-// fill puts values into the placeholders of a text: name, value, name, value …
+// fill puts values into the placeholders of a text: name, value, name, value and so on.
 func fill(text string, namesAndValues ...any) string {
 	pairs := make([]string, 0, len(namesAndValues))
 	for i := 0; i+1 < len(namesAndValues); i += 2 {

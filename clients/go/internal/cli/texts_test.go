@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
 
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 // Every text exists in all three languages, with the same placeholders.
@@ -63,9 +66,7 @@ func flatten(t *testing.T, name string, value reflect.Value) map[string]string {
 			t.Errorf("%s is empty", name)
 		}
 		for i := range value.Len() {
-			for key, text := range flatten(t, name+"/"+string(rune('0'+i)), value.Index(i)) {
-				all[key] = text
-			}
+			maps.Copy(all, flatten(t, name+"/"+string(rune('0'+i)), value.Index(i)))
 		}
 	case reflect.Map:
 		if value.Len() == 0 {
@@ -73,12 +74,10 @@ func flatten(t *testing.T, name string, value reflect.Value) map[string]string {
 		}
 		for _, key := range value.MapKeys() {
 			label := key.String()
-			if stringer, ok := key.Interface().(interface{ String() string }); ok {
+			if stringer, ok := reflect.TypeAssert[fmt.Stringer](key); ok {
 				label = stringer.String()
 			}
-			for key, text := range flatten(t, name+"/"+label, value.MapIndex(key)) {
-				all[key] = text
-			}
+			maps.Copy(all, flatten(t, name+"/"+label, value.MapIndex(key)))
 		}
 	default:
 		t.Fatalf("%s is a %s", name, value.Kind())

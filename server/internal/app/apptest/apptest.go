@@ -41,14 +41,23 @@ type Server struct {
 	t      testing.TB
 	path   string
 	config app.Config
-	closed bool
+	// catalogue are the changes of the catalogue that a new store begins with.
+	catalogue []func(*kuplav1.Catalogue)
+	closed    bool
 }
 
 // Option changes how the server of a test is made.
-type Option func(*app.Config)
+type Option func(*Server)
 
 // WithConfig changes the configuration.
-func WithConfig(change func(*app.Config)) Option { return change }
+func WithConfig(change func(*app.Config)) Option {
+	return func(s *Server) { change(&s.config) }
+}
+
+// WithCatalogue changes the catalogue that the server begins with.
+func WithCatalogue(change func(*kuplav1.Catalogue)) Option {
+	return func(s *Server) { s.catalogue = append(s.catalogue, change) }
+}
 
 // New starts a server with the demonstration's catalogue, no staff, and no limits. It is closed when the test
 // ends.
@@ -64,7 +73,7 @@ func New(t testing.TB, options ...Option) *Server {
 	s.config.RPC.WaitingPerAddress = 1_000_000
 	s.config.RPC.Streams = access.StreamLimits{PerAddress: -1}
 	for _, option := range options {
-		option(&s.config)
+		option(s)
 	}
 	s.start()
 	t.Cleanup(s.Close)
@@ -75,21 +84,24 @@ func (s *Server) start() {
 	s.t.Helper()
 	a, err := app.New(context.Background(), func(ctx context.Context, o store.Options) (store.Store, error) {
 		return sqlite.Open(ctx, s.path, o)
-	}, s.config, applyOnce)
+	}, s.config, s.applyOnce)
 	if err != nil {
 		s.t.Fatalf("start server: %v", err)
 	}
 	s.App, s.closed = a, false
 }
 
-// applyOnce puts the demonstration's catalogue into a new store.
-func applyOnce(ctx context.Context, st store.Store) error {
+// applyOnce puts the demonstration's catalogue, with its changes, into a new store.
+func (s *Server) applyOnce(ctx context.Context, st store.Store) error {
 	if _, err := st.Catalogue(ctx); !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	m, err := demo.Catalogue()
 	if err != nil {
 		return err
+	}
+	for _, change := range s.catalogue {
+		change(m)
 	}
 	return put(ctx, st, m)
 }
@@ -105,6 +117,9 @@ func put(ctx context.Context, st store.Store, m *kuplav1.Catalogue) error {
 	})
 	return err
 }
+
+// Path is the server's database file, for those who look into it from outside.
+func (s *Server) Path() string { return s.path }
 
 // Close stops the server. It may be called more than once.
 func (s *Server) Close() {

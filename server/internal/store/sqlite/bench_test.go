@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
@@ -72,7 +71,6 @@ func BenchmarkAppend(b *testing.B) {
 			b.StopTimer()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "changes/s")
 			b.ReportMetric(float64(b.N)/float64(batches.Load()), "changes/batch")
-			_ = time.Now
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Harness {
 		path := filepath.Join(t.TempDir(), "kupla.db")
+		t.Cleanup(func() { sound(t, path) })
 		return storetest.Harness{
 			Open: func(opts store.Options) (store.Store, error) { return sqlite.Open(t.Context(), path, opts) },
 			Crash: func(store.Store) {
@@ -34,6 +35,28 @@ func TestStore(t *testing.T) {
 			},
 		}
 	})
+}
+
+// sound has SQLite check a closed database.
+func sound(t *testing.T, path string) {
+	t.Helper()
+	db, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var result string
+	if err := db.QueryRow(`PRAGMA integrity_check`).Scan(&result); err != nil || result != "ok" {
+		t.Errorf("integrity: %s, %v", result, err)
+	}
+	var orphans int
+	if err := db.QueryRow(`SELECT count(*) FROM pragma_foreign_key_check`).Scan(&orphans); err != nil || orphans > 0 {
+		t.Errorf("%d rows refer to what is not there: %v", orphans, err)
+	}
+	if err := db.QueryRow(`SELECT count(*) FROM event e LEFT JOIN conversation c ON c.key = e.conversation_key
+		WHERE c.key IS NULL OR e.sequence > c.last_seq`).Scan(&orphans); err != nil || orphans > 0 {
+		t.Errorf("%d events are of no conversation, or past its end: %v", orphans, err)
+	}
 }
 
 // connect opens a second connection to a database, past the server's lock.

@@ -1,0 +1,148 @@
+package rpc_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/server/internal/app/apptest"
+	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/store"
+)
+
+// append10k appends 10,000 messages to a conversation, a hundred a change, numbered from 1.
+func append10k(t *testing.T, s *apptest.Server, id string, padding string) {
+	t.Helper()
+	for i := range 100 {
+		_, err := s.Store.Change(t.Context(), store.Request{}, store.Rows{Conversations: []string{id}},
+			func(w *store.Work) error {
+				for j := range 100 {
+					text := fmt.Sprintf("%d%s", i*100+j+1, padding)
+					if err := w.Conversation(id).Post(chat.CustomerID, text, w.Now); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whoever does not read while 10,000 messages are written gets all of them, each once and in order, and costs
+// no memory meanwhile: a reader is fed from the store.
+func TestSlowReaderMissesNothingAndCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		customer := s.Start(apptest.Queue)
+		take(t, nurse, customer.ID)
+		conversation, err := customer.Conversation.FollowConversation(t.Context(),
+			&kuplav1.FollowConversationRequest{ConversationId: customer.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		desk, err := nurse.Desk.WatchDesk(t.Context(), &kuplav1.WatchDeskRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conversation.Receive(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := desk.Receive(); err != nil {
+			t.Fatal(err)
+		}
+		const padded = 2000 // bytes a message: 20 MB in all
+		before := heap()
+		append10k(t, s, customer.ID, " "+strings.Repeat("x", padded))
+		synctest.Wait()
+		if grown := heap() - before; grown > 8<<20 {
+			t.Errorf("two readers who do not read cost %d MB", grown>>20)
+		}
+		// Marks and presence keep the latest value only.
+		for sequence := int32(1); sequence <= 50; sequence++ {
+			markRead(t, nurse, customer.ID, sequence)
+		}
+		closeConversation(t, nurse, customer.ID)
+
+		checkLog(t, "FollowConversation", customer.ID, func() (*kuplav1.Event, bool, error) {
+			f, err := conversation.Receive()
+			return f.GetEvent(), f.GetGoAway() != nil, err
+		})
+		checkLog(t, "WatchDesk", customer.ID, func() (*kuplav1.Event, bool, error) {
+			f, err := desk.Receive()
+			return f.GetEvent().GetEvent(), f.GetConversationRemoved() != nil, err
+		})
+		_ = desk.Close()
+	})
+}
+
+// checkLog reads a log of 10,000 messages, from its first event, or the one after what was sent already, to the end.
+func checkLog(t *testing.T, name, id string, next func() (e *kuplav1.Event, over bool, err error)) {
+	t.Helper()
+	last := int32(0)
+	for {
+		e, over, err := next()
+		if errors.Is(err, io.EOF) || over {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if e == nil {
+			continue
+		}
+		if last++; e.GetSequence() != last {
+			t.Fatalf("%s: got event %d, want %d", name, e.GetSequence(), last)
+		}
+		// The first two are the joinings.
+		if text := e.GetMessagePosted().GetText(); last > 2 && last <= 10_002 &&
+			!strings.HasPrefix(text, fmt.Sprintf("%d ", last-2)) {
+			t.Fatalf("%s: event %d of %s is %.20q", name, last, id, text)
+		}
+	}
+	if last != 10_003 {
+		t.Errorf("%s: the last event is %d, want 10003", name, last)
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// Of read marks a slow reader may miss some, and never the latest.
+func TestSlowReaderGetsTheLatestReadMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		customer := s.Start(apptest.Queue)
+		take(t, nurse, customer.ID)
+		for range 48 {
+			customer.Say(t, customer.ID, "Hei")
+		}
+		slow, err := customer.Conversation.FollowConversation(t.Context(),
+			&kuplav1.FollowConversationRequest{ConversationId: customer.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := slow.Receive(); err != nil {
+			t.Fatal(err)
+		}
+		for sequence := int32(1); sequence <= 50; sequence++ {
+			markRead(t, nurse, customer.ID, sequence)
+		}
+		lines := only(record(t, slow, describeFollowed).lines(), "read")
+		wantLines(t, lines, "read professional-1 50")
+	})
+}
