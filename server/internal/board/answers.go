@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kupla-chat/kupla/server/internal/catalogue"
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/queue"
 	"github.com/kupla-chat/kupla/server/internal/store"
@@ -52,7 +53,7 @@ func (b *Board) Place(conversationID string) (Place, bool) {
 	now := b.now()
 	p := Place{
 		Position: position, AsOf: now,
-		Estimate: b.wait(q.ID, q.Policy, position, now),
+		Estimate: b.wait(q, position, now),
 	}
 	if !o.customer.present {
 		p.Held = true
@@ -62,13 +63,24 @@ func (b *Board) Place(conversationID string) (Place, bool) {
 }
 
 // wait estimates the wait of a position in a queue.
-func (b *Board) wait(queueID string, policy queue.Policy, position int, now time.Time) queue.Estimate {
-	l := b.line(queueID)
+func (b *Board) wait(q *catalogue.Queue, position int, now time.Time) queue.Estimate {
+	l := b.line(q.ID)
 	if l.outdated(now) {
-		l.forecast, l.forecastTime, l.forecastStale = queue.NewForecast(b.load(queueID, now), max(l.Len()+1, position), now), now, false
+		l.forecast, l.forecastTime, l.forecastStale = queue.NewForecast(b.load(q.ID, now), max(l.Len()+1, position), now), now, false
 	}
-	deadline, _ := policy.ServedUntil(now)
+	deadline, _ := b.servedUntil(q, now)
 	return l.forecast.Wait(position, deadline)
+}
+
+// servedUntil is until when those who wait in a queue are served. It is worked out once a second for each
+// queue: going through opening hours takes microseconds, and everybody in line asks.
+func (b *Board) servedUntil(q *catalogue.Queue, now time.Time) (deadline time.Time, closed bool) {
+	l := b.line(q.ID)
+	if l.servedOf != q || now.Before(l.servedAsOf) || now.Sub(l.servedAsOf) >= time.Second {
+		l.served, l.servedClosed = q.Policy.ServedUntil(now)
+		l.servedOf, l.servedAsOf = q, now
+	}
+	return l.served, l.servedClosed
 }
 
 // outdated reports whether the forecast is to be made anew: at once when something changed in a short line,
@@ -128,7 +140,7 @@ func (b *Board) Status(queueID string) (Status, bool) {
 		Status:   q.Policy.Status(now, Pause(b.queues[queueID])),
 		Waiting:  waiting,
 		Full:     q.Policy.Full(waiting),
-		Estimate: b.wait(queueID, q.Policy, waiting+1, now),
+		Estimate: b.wait(q, waiting+1, now),
 		AsOf:     now,
 	}, true
 }

@@ -105,6 +105,12 @@ type line struct {
 	forecast      *queue.Forecast
 	forecastTime  time.Time
 	forecastStale bool // something it rests on has changed
+
+	// served and servedClosed are until when those who wait are served, by a catalogue's queue at a time.
+	served       time.Time
+	servedClosed bool
+	servedOf     *catalogue.Queue
+	servedAsOf   time.Time
 }
 
 // New makes an empty board. Load fills it.
@@ -250,9 +256,24 @@ func (b *Board) takeIn(change store.Committed) {
 	}
 }
 
+// busyWith lists the staff who are busy with a conversation.
+func busyWith(c *chat.Conversation) []string {
+	if c == nil || c.State != chat.Active {
+		return nil
+	}
+	var ids []string
+	for _, p := range c.Professionals() {
+		ids = append(ids, p.StaffID)
+	}
+	return ids
+}
+
 // tell wakes those whom a conversation's change concerns.
 func (b *Board) tell(c store.ConversationChange) {
 	b.hub.Changed(c.After, c.Events, false)
+	if !slices.Equal(busyWith(c.Before), busyWith(c.After)) {
+		b.hub.Staff() // Colleagues see how much each has to do.
+	}
 	var before []*chat.Participant
 	if c.Before != nil {
 		before = c.Before.Professionals()
@@ -277,11 +298,11 @@ func (b *Board) apply(c store.ConversationChange) {
 	if o != nil && c.Version < o.version {
 		return
 	}
+	var before *chat.Conversation
 	if o != nil {
-		for _, p := range o.conversation.Professionals() {
-			delete(b.staffMember(p.StaffID).conversations, c.After.ID)
-		}
+		before = o.conversation
 	}
+	b.applyStaff(before, c.After)
 	if o != nil && o.conversation.State == chat.Waiting &&
 		(c.After.State != chat.Waiting || c.After.QueueID != o.conversation.QueueID) {
 		b.line(o.conversation.QueueID).Leave(c.After.ID, c.Version)
@@ -306,9 +327,6 @@ func (b *Board) apply(c store.ConversationChange) {
 	}
 	o.conversation = c.After
 	o.version = c.Version
-	for _, p := range c.After.Professionals() {
-		b.staffMember(p.StaffID).conversations[c.After.ID] = struct{}{}
-	}
 	if c.After.State == chat.Waiting {
 		if was != chat.Waiting {
 			o.told = 0
@@ -323,6 +341,33 @@ func (b *Board) apply(c store.ConversationChange) {
 		})
 		if changed && was != chat.Waiting || c.Before == nil || c.Before.QueueID != c.After.QueueID {
 			b.queueChanged(c.After.QueueID)
+		}
+	}
+}
+
+// applyStaff brings who has a conversation to its new state, and tells those whose desk is another.
+func (b *Board) applyStaff(before, after *chat.Conversation) {
+	had, has := map[string]bool{}, map[string]bool{}
+	if before != nil {
+		for _, p := range before.Professionals() {
+			had[p.StaffID] = true
+		}
+	}
+	if after.State != chat.Closed {
+		for _, p := range after.Professionals() {
+			has[p.StaffID] = true
+		}
+	}
+	for id := range had {
+		if !has[id] {
+			delete(b.staffMember(id).conversations, after.ID)
+			b.staffChanged(b.staffMember(id))
+		}
+	}
+	for id := range has {
+		if !had[id] {
+			b.staffMember(id).conversations[after.ID] = struct{}{}
+			b.staffChanged(b.staffMember(id))
 		}
 	}
 }

@@ -63,7 +63,8 @@ func (b *Board) warn(o *openConversation, now time.Time) {
 type Due struct {
 	// Abandoned are waiting conversations whose customer was away for longer than the place is kept.
 	Abandoned []string
-	// NotReached are waiting conversations whose queue has closed and whose grace is over.
+	// NotReached are waiting conversations whose queue has closed and whose grace is over, or whose queue no
+	// longer exists.
 	NotReached []string
 	// Expired are active conversations whose customer was away for too long.
 	Expired []string
@@ -71,42 +72,83 @@ type Due struct {
 	Lost map[string][]string
 }
 
-// Due tells what is due now.
+// Due tells what is due now. A sweep takes a while: whoever acts on it asks again, with Abandoned and the
+// others below, when it is the conversation's turn.
 func (b *Board) Due() Due {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
 	due := Due{Lost: map[string][]string{}}
 	for id, o := range b.open {
-		switch o.conversation.State {
-		case chat.Waiting:
-			q, ok := b.catalogue.Book().Queue(o.conversation.QueueID)
-			if !ok {
-				continue // the catalogue refuses to drop a queue with people in it
-			}
-			if !o.customer.present && !now.Before(q.Policy.PlaceKeptUntil(o.customer.seen, b.back)) {
-				due.Abandoned = append(due.Abandoned, id)
-			} else if _, closed := q.Policy.ServedUntil(now); closed && now.After(b.back.Add(reachGrace)) {
-				due.NotReached = append(due.NotReached, id)
-			}
-		case chat.Active:
-			if !o.customer.present && !now.Before(b.expireTime(o)) {
-				due.Expired = append(due.Expired, id)
-			}
-		case chat.Closed: // not among the open ones
+		switch {
+		case b.abandoned(o, now):
+			due.Abandoned = append(due.Abandoned, id)
+		case b.notReached(o, now):
+			due.NotReached = append(due.NotReached, id)
+		case b.expired(o, now):
+			due.Expired = append(due.Expired, id)
 		}
 	}
 	for id, s := range b.staff {
-		if s.presence.present || len(s.conversations) == 0 {
-			continue
-		}
-		if from := later(s.presence.seen, b.back); !now.Before(from.Add(b.config.StaffLostAfter)) {
+		if len(s.conversations) > 0 && b.lost(s, now) {
 			for conversation := range s.conversations {
 				due.Lost[id] = append(due.Lost[id], conversation)
 			}
 		}
 	}
 	return due
+}
+
+// Abandoned reports whether a waiting conversation's customer has been away for longer than the place is kept.
+func (b *Board) Abandoned(conversationID string) bool { return b.ask(conversationID, b.abandoned) }
+
+// NotReached reports whether a waiting conversation's queue has closed and its grace is over.
+func (b *Board) NotReached(conversationID string) bool { return b.ask(conversationID, b.notReached) }
+
+// Expired reports whether an active conversation's customer has been away for too long.
+func (b *Board) Expired(conversationID string) bool { return b.ask(conversationID, b.expired) }
+
+// Lost reports whether a staff member has been away for too long.
+func (b *Board) Lost(staffID string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.staff[staffID]
+	return s != nil && b.lost(s, b.now())
+}
+
+func (b *Board) ask(conversationID string, question func(*openConversation, time.Time) bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := b.open[conversationID]
+	return o != nil && question(o, b.now())
+}
+
+func (b *Board) abandoned(o *openConversation, now time.Time) bool {
+	if o.conversation.State != chat.Waiting || o.customer.present {
+		return false
+	}
+	q, ok := b.catalogue.Book().Queue(o.conversation.QueueID)
+	return ok && !now.Before(q.Policy.PlaceKeptUntil(o.customer.seen, b.back))
+}
+
+func (b *Board) notReached(o *openConversation, now time.Time) bool {
+	if o.conversation.State != chat.Waiting || !now.After(b.back.Add(reachGrace)) {
+		return false
+	}
+	q, ok := b.catalogue.Book().Queue(o.conversation.QueueID)
+	if !ok {
+		return true // nobody will ever answer there
+	}
+	_, closed := b.servedUntil(q, now)
+	return closed
+}
+
+func (b *Board) expired(o *openConversation, now time.Time) bool {
+	return o.conversation.State == chat.Active && !o.customer.present && !now.Before(b.expireTime(o))
+}
+
+func (b *Board) lost(s *staffMember, now time.Time) bool {
+	return !s.presence.present && !now.Before(later(s.presence.seen, b.back).Add(b.config.StaffLostAfter))
 }
 
 // reachGrace is how long after coming back the service waits before it closes those whom closing time has

@@ -37,7 +37,7 @@ func (c *checker) hours(path string, m *kuplav1.OpeningHours, languages []string
 		Eves:           make(map[queue.Eve][]queue.Span, len(m.GetEves())),
 		OpenOnHolidays: m.GetOpenOnHolidays(),
 	}
-	for i, day := range m.GetWeekly() {
+	for i, day := range bounded(c, field(path, "weekly"), m.GetWeekly(), len(weekdays)) {
 		at := index(field(path, "weekly"), i)
 		weekday, known := weekdays[day.GetDay()]
 		switch _, given := h.Weekly[weekday]; {
@@ -49,7 +49,7 @@ func (c *checker) hours(path string, m *kuplav1.OpeningHours, languages []string
 		h.Weekly[weekday] = c.spans(field(at, "spans"), day.GetSpans())
 	}
 	h.Exceptions = c.exceptions(field(path, "exceptions"), m.GetExceptions(), languages)
-	for i, m := range m.GetEves() {
+	for i, m := range bounded(c, field(path, "eves"), m.GetEves(), len(eves)) {
 		at := index(field(path, "eves"), i)
 		eve, known := eves[m.GetEve()]
 		switch _, given := h.Eves[eve]; {
@@ -70,7 +70,7 @@ func (c *checker) hours(path string, m *kuplav1.OpeningHours, languages []string
 }
 
 func (c *checker) exceptions(path string, list []*kuplav1.HoursException, languages []string) []queue.Exception {
-	c.atMost(path, len(list), maxExceptions)
+	list = bounded(c, path, list, maxExceptions)
 	all := make([]queue.Exception, 0, len(list))
 	for i, m := range list {
 		at := index(path, i)
@@ -97,6 +97,7 @@ func (c *checker) exceptions(path string, list []*kuplav1.HoursException, langua
 		for _, other := range all {
 			if x.First.Compare(other.Last) <= 0 && other.First.Compare(x.Last) <= 0 {
 				c.addf(at, "%v overlaps the exception of %v; divide the days between them", x, other)
+				break // The first is enough to mend it by.
 			}
 		}
 		all = append(all, x)
@@ -106,7 +107,7 @@ func (c *checker) exceptions(path string, list []*kuplav1.HoursException, langua
 
 // spans checks the spans of a day and reads them.
 func (c *checker) spans(path string, list []*kuplav1.HoursSpan) []queue.Span {
-	c.atMost(path, len(list), maxSpans)
+	list = bounded(c, path, list, maxSpans)
 	spans := make([]queue.Span, 0, len(list))
 	for i, m := range list {
 		at := index(path, i)

@@ -141,8 +141,7 @@ func (c *checker) catalogue(m *kuplav1.Catalogue) {
 	if len(m.GetQueues()) == 0 {
 		c.addf("queues", "give at least one queue")
 	}
-	c.atMost("queues", len(m.GetQueues()), maxQueues)
-	for i, q := range m.GetQueues() {
+	for i, q := range bounded(c, "queues", m.GetQueues(), maxQueues) {
 		at := index("queues", i)
 		if c.id(field(at, "id"), q.GetId()) && ids[q.GetId()] != i {
 			c.addf(field(at, "id"), "%q is the id of %s too; give each queue its own", q.GetId(), index("queues", ids[q.GetId()]))
@@ -150,9 +149,8 @@ func (c *checker) catalogue(m *kuplav1.Catalogue) {
 		c.queue(at, q, ids, m.GetDefaultNotice())
 	}
 
-	c.atMost("canned_replies", len(m.GetCannedReplies()), maxCannedReplies)
-	replies := make(map[string]int, len(m.GetCannedReplies()))
-	for i, r := range m.GetCannedReplies() {
+	replies := make(map[string]int)
+	for i, r := range bounded(c, "canned_replies", m.GetCannedReplies(), maxCannedReplies) {
 		at := index("canned_replies", i)
 		if c.id(field(at, "id"), r.GetId()) {
 			if first, found := replies[r.GetId()]; found {
@@ -165,7 +163,7 @@ func (c *checker) catalogue(m *kuplav1.Catalogue) {
 		if len(r.GetQueueIds()) > 0 {
 			served = nil
 		}
-		for j, id := range r.GetQueueIds() {
+		for j, id := range bounded(c, field(at, "queue_ids"), r.GetQueueIds(), maxQueues) {
 			target, found := ids[id]
 			switch {
 			case !found:
@@ -219,7 +217,7 @@ func (c *checker) queue(path string, m *kuplav1.Queue, ids map[string]int, defau
 	c.duration(field(path, "keep_place_duration"), m.GetKeepPlaceDuration(), time.Second, maxKeepPlace)
 	c.duration(field(path, "closing_grace_duration"), m.GetClosingGraceDuration(), 0, maxClosingGrace)
 
-	for i, id := range m.GetTransferQueueIds() {
+	for i, id := range bounded(c, field(path, "transfer_queue_ids"), m.GetTransferQueueIds(), maxQueues) {
 		at := index(field(path, "transfer_queue_ids"), i)
 		_, found := ids[id]
 		switch {
@@ -251,10 +249,9 @@ func (c *checker) survey(path string, m *kuplav1.Survey, served []string) {
 	if len(m.GetQuestions()) == 0 {
 		c.addf(questions, "give at least one question, or leave the survey out to inherit one")
 	}
-	c.atMost(questions, len(m.GetQuestions()), maxQuestions)
 	before := len(c.problems)
-	seen := make(map[string]int, len(m.GetQuestions()))
-	for i, q := range m.GetQuestions() {
+	seen := make(map[string]int)
+	for i, q := range bounded(c, questions, m.GetQuestions(), maxQuestions) {
 		at := index(questions, i)
 		if c.id(field(at, "id"), q.GetId()) {
 			if first, found := seen[q.GetId()]; found {
@@ -335,10 +332,14 @@ func (c *checker) duration(path string, m *durationpb.Duration, least, most time
 // protoDuration writes a duration as the contract's JSON does.
 func protoDuration(d time.Duration) string { return fmt.Sprintf("%ds", int64(d/time.Second)) }
 
-func (c *checker) atMost(path string, n, most int) {
-	if n > most {
-		c.addf(path, "there are %d; give at most %d", n, most)
+// bounded is the part of a list that is looked at: no more of it than there may be. Whoever sends the largest list that
+// fits into a request must not keep the server busy comparing its elements with each other.
+func bounded[T any](c *checker, path string, list []T, most int) []T {
+	if len(list) > most {
+		c.addf(path, "there are %d; give at most %d", len(list), most)
+		return list[:most]
 	}
+	return list
 }
 
 // given reports whether an enum has a value that this server knows, other than the unspecified one.

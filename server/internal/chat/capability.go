@@ -1,6 +1,9 @@
 package chat
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Capability is something a participant may do with a conversation now.
 type Capability int8
@@ -53,7 +56,7 @@ func (c *Conversation) Capabilities(p *Participant, now time.Time, wrapUp time.D
 	}
 	add(CanTransfer, leading(CommandTransferToQueue))
 	add(CanReturnToQueue, leading(CommandReturn))
-	add(CanInviteProfessional, leading(CommandInvite))
+	add(CanInviteProfessional, cmp.Or(leading(CommandInvite), c.checkRoom()))
 	add(CanClose, leading(CommandClose))
 	add(CanUseCaseNotes, c.CanAddCaseNote(p, now, wrapUp))
 	return can

@@ -45,6 +45,15 @@ func (c *Conversation) checkLeading(command Command, participantID string) (*Par
 	return p, nil
 }
 
+// checkRoom refuses one more participant where there have been more than any conversation has: a script that
+// takes and returns in a loop.
+func (c *Conversation) checkRoom() error {
+	if len(c.Participants) >= MaxParticipants {
+		return Refuse(ConversationTooLong, "conversation_id", c.ID, "limit", strconv.Itoa(MaxParticipants))
+	}
+	return nil
+}
+
 // Post appends a message.
 func (c *Conversation) Post(participantID, text string, now time.Time) error {
 	if err := c.checkPost(participantID); err != nil {
@@ -65,6 +74,9 @@ func (c *Conversation) checkPost(participantID string) error {
 		}
 	} else if _, err := c.checkStaff(CommandPostAsProfessional, participantID); err != nil {
 		return err
+	}
+	if c.TakeTime.IsZero() && c.LastSequence >= MaxEventsUnanswered {
+		return Refuse(ConversationTooLong, "conversation_id", c.ID, "limit", strconv.Itoa(MaxEventsUnanswered))
 	}
 	if c.LastSequence >= MaxEvents {
 		return Refuse(ConversationTooLong, "conversation_id", c.ID, "limit", strconv.Itoa(MaxEvents))
@@ -133,6 +145,9 @@ func (c *Conversation) Take(s Staff, now time.Time) error {
 	if err := c.check(CommandTake); err != nil {
 		return err
 	}
+	if err := c.checkRoom(); err != nil {
+		return err
+	}
 	c.joinStaff(s, true, "", now)
 	c.State = Active
 	if c.TakeTime.IsZero() {
@@ -195,6 +210,9 @@ func (c *Conversation) TransferToProfessional(
 	if q := c.StaffParticipant(to.ID); q != nil && q.Present() {
 		return Refuse(AlreadyParticipant, "professional_id", to.ID)
 	}
+	if err := c.checkRoom(); err != nil {
+		return err
+	}
 	source := c.QueueID
 	c.QueueID = queueID
 	// The colleague's participant id is told by the transfer, so it is made before the joining.
@@ -235,6 +253,9 @@ func (c *Conversation) Invite(participantID string, colleague Staff, now time.Ti
 	}
 	if q := c.StaffParticipant(colleague.ID); q != nil && q.Present() {
 		return Refuse(AlreadyParticipant, "professional_id", colleague.ID)
+	}
+	if err := c.checkRoom(); err != nil {
+		return err
 	}
 	c.joinStaff(colleague, false, participantID, now)
 	return nil

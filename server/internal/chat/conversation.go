@@ -14,6 +14,14 @@ const CustomerID = "customer"
 // MaxEvents is how many events one log may hold. Far more than people write; it bounds a runaway script.
 const MaxEvents = 1_000_000
 
+// MaxEventsUnanswered is how many events a log may hold before a professional has ever taken the conversation:
+// anybody may start one, without credentials.
+const MaxEventsUnanswered = 200
+
+// MaxParticipants is how many may have taken part in one conversation. Somebody who comes back is counted
+// again.
+const MaxParticipants = 500
+
 // Conversation is one contact, from the moment someone starts waiting until it is closed.
 type Conversation struct {
 	ID       string

@@ -373,6 +373,22 @@ func TestTooLong(t *testing.T) {
 	must(t, c.Close(first, chat.EndedByStaff, morning.Add(time.Hour)))
 }
 
+// Anybody may start a conversation, so its log takes less before somebody has answered.
+func TestTooLongUnanswered(t *testing.T) {
+	c := started()
+	c.LastSequence = chat.MaxEventsUnanswered - 1
+	must(t, c.Post(chat.CustomerID, "Vielä mahtuu", morning))
+	err := c.Post(chat.CustomerID, "Ei enää", morning)
+	if refused, ok := errors.AsType[*chat.Refusal](err); !ok || refused.Reason != chat.ConversationTooLong ||
+		refused.Metadata["limit"] != "200" {
+		t.Errorf("wrote into a full log: %v", err)
+	}
+	must(t, c.Take(nurse, morning))
+	must(t, c.Post(chat.CustomerID, "Nyt taas", morning))
+	must(t, c.Return(first, morning))
+	must(t, c.Post(chat.CustomerID, "Yhä", morning))
+}
+
 // Refusals are told apart by their reason alone, also when they are wrapped, and print nothing of whom they
 // are about.
 func TestRefusal(t *testing.T) {

@@ -326,7 +326,7 @@ func checkCapabilities(t *rapid.T, c *chat.Conversation, p *chat.Participant, no
 		chat.CanGiveFeedback: p.Role == chat.Customer && try((*chat.Conversation).CanGiveFeedback),
 		chat.CanTransfer: try(func(c *chat.Conversation) error {
 			return c.TransferToQueue(p.ID, "child-health", freely, now)
-		}) && try(func(c *chat.Conversation) error {
+		}) || try(func(c *chat.Conversation) error {
 			return c.TransferToProfessional(p.ID, newcomer, c.QueueID, freely, now)
 		}),
 		chat.CanReturnToQueue: try(func(c *chat.Conversation) error { return c.Return(p.ID, now) }),
@@ -358,14 +358,41 @@ func TestInvariants(t *testing.T) {
 	})
 }
 
-// The room in a log ends: nobody is told that they may write once it is full.
+// The room in a log ends, and sooner before anybody has answered: nobody is told that they may write once it is
+// full.
 func TestCapabilitiesOfAFullLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLife(t)
-		l.do(t, func(c *chat.Conversation) error { return c.Take(nurse, l.now) })
-		l.c.LastSequence = chat.MaxEvents - rapid.Int32Range(-1, 1).Draw(t, "room")
+		limit := int32(chat.MaxEventsUnanswered)
+		if rapid.Bool().Draw(t, "answered") {
+			limit = chat.MaxEvents
+			l.do(t, func(c *chat.Conversation) error { return c.Take(nurse, l.now) })
+		}
+		l.c.LastSequence = limit - rapid.Int32Range(-1, 1).Draw(t, "room")
 		for i := range l.c.Participants {
 			checkCapabilities(t, l.c, &l.c.Participants[i], l.now)
+		}
+	})
+}
+
+// So does the room for those who take part, which those who left take up as well.
+func TestCapabilitiesAmongMany(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLife(t)
+		l.do(t, func(c *chat.Conversation) error { return c.Take(nurse, l.now) })
+		l.do(t, func(c *chat.Conversation) error { return c.Invite(first, doctor, l.now) })
+		many := chat.MaxParticipants - rapid.IntRange(0, 1).Draw(t, "room")
+		for n := len(l.c.Participants); n < many; n++ {
+			l.c.Participants = append(l.c.Participants, chat.Participant{
+				ID: fmt.Sprintf("professional-%d", n), Role: chat.Professional, StaffID: counselor.ID, LeaveSequence: 2,
+			})
+		}
+		for _, id := range []string{chat.CustomerID, first, second, third} {
+			checkCapabilities(t, l.c, l.c.Participant(id), l.now)
+		}
+		err := l.c.Clone().Invite(first, counselor, l.now)
+		if full := many == chat.MaxParticipants; full != (reasonOf(err) == chat.ConversationTooLong) {
+			t.Fatalf("%d take or took part; one more: %v", many, err)
 		}
 	})
 }

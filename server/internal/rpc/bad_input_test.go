@@ -26,6 +26,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/server/internal/catalogue"
+	"github.com/kupla-chat/kupla/server/internal/demo"
 	"github.com/kupla-chat/kupla/server/internal/rpc"
 )
 
@@ -114,6 +116,9 @@ func (in *intake) method(t *testing.T, m protoreflect.MethodDescriptor) {
 			token = c.customer.Token
 		}
 		good = c.request(t, m, c.id)
+		if apply, ok := good.(*kuplav1.ApplyCatalogueRequest); ok {
+			apply.Catalogue = wholeCatalogue(apply.GetCatalogue())
+		}
 		before = in.observer.checkpoint()
 	}
 	fresh()
@@ -126,6 +131,9 @@ func (in *intake) method(t *testing.T, m protoreflect.MethodDescriptor) {
 			t.Errorf("%s: was answered, want a refusal", what)
 		case answer == nil:
 			in.undo(t, shortName(m))
+			if shortName(m) == "CatalogueService.ApplyCatalogue" {
+				in.s.ChangeCatalogue(func(*kuplav1.Catalogue) {})
+			}
 			if in.observer.version() != before.version {
 				fresh()
 			}
@@ -148,7 +156,6 @@ func (in *intake) method(t *testing.T, m protoreflect.MethodDescriptor) {
 	}
 	in.observer.unchanged(t, "all of it", before)
 	c.end(t)
-	in.restore(t)
 }
 
 func wantReason(t *testing.T, what string, r *refusal, code connect.Code, reason kuplav1.ErrorReason) {
@@ -158,10 +165,30 @@ func wantReason(t *testing.T, what string, r *refusal, code connect.Code, reason
 	}
 }
 
-// restore puts the catalogue back that odd but valid ones have replaced.
-func (in *intake) restore(t *testing.T) {
-	t.Helper()
-	in.s.ChangeCatalogue(func(*kuplav1.Catalogue) {})
+// wholeCatalogue is a small catalogue that is valid and in which everything is set that may be.
+func wholeCatalogue(m *kuplav1.Catalogue) *kuplav1.Catalogue {
+	text := func(fi string) *kuplav1.LocalizedText {
+		return &kuplav1.LocalizedText{Fi: fi, Sv: fi + " (sv)", En: fi + " (en)"}
+	}
+	question := m.GetDefaultSurvey().GetQuestions()[0]
+	m.DefaultSurvey.Questions = []*kuplav1.SurveyQuestion{question}
+	find := func(id string) *kuplav1.Queue {
+		return m.GetQueues()[slices.IndexFunc(m.GetQueues(), func(q *kuplav1.Queue) bool { return q.GetId() == id })]
+	}
+	first, second := find("oral-health"), find("emergency-help")
+	second.TransferQueueIds = nil
+	first.Notice, first.Phone = text("Huomio"), "+358 50 0000000"
+	first.Survey = &kuplav1.Survey{Questions: []*kuplav1.SurveyQuestion{question}}
+	spans := []*kuplav1.HoursSpan{{Start: "09:00", End: "10:00"}}
+	first.OpeningHours.Exceptions = []*kuplav1.HoursException{
+		{FirstDate: "2026-12-28", LastDate: "2026-12-30", Spans: spans, Description: text("Remontti")},
+	}
+	first.OpeningHours.Eves = []*kuplav1.EveHours{{Eve: kuplav1.Eve_EVE_CHRISTMAS_EVE, Spans: spans}}
+	first.OpeningHours.OpenOnHolidays = true
+	m.Queues = []*kuplav1.Queue{first, second}
+	m.CannedReplies = m.GetCannedReplies()[:1]
+	m.CannedReplies[0].QueueIds = []string{first.GetId()}
+	return m
 }
 
 // post sends one request by the Connect protocol. Nil is an answer that is no refusal.
@@ -222,8 +249,11 @@ func (in *intake) fields(t *testing.T, good proto.Message) []badRequest {
 	add := func(name string, m proto.Message) {
 		renewRequestID(m, name)
 		want := clear
-		if protovalidate.Validate(m) != nil {
+		switch {
+		case protovalidate.Validate(m) != nil:
 			want = invalid
+		case impossible(m.ProtoReflect()):
+			want = refused
 		}
 		body, err := proto.Marshal(m)
 		if err != nil {
@@ -279,6 +309,35 @@ func (in *intake) fields(t *testing.T, good proto.Message) []badRequest {
 	}
 	walk("", good, func(m proto.Message) protoreflect.Message { return m.ProtoReflect() })
 	return all
+}
+
+// impossible finds what no rule of the contract speaks of, and what must be refused nevertheless: numbers below zero,
+// values of enums that there are not, and times that are none.
+func impossible(m protoreflect.Message) (found bool) {
+	if at, ok := m.Interface().(interface{ CheckValid() error }); ok && at.CheckValid() != nil {
+		return true
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		values := []protoreflect.Value{v}
+		if fd.IsList() {
+			values = nil
+			for i := range v.List().Len() {
+				values = append(values, v.List().Get(i))
+			}
+		}
+		for _, v := range values {
+			switch fd.Kind() { //nolint:exhaustive // The others have no impossible values.
+			case protoreflect.Int32Kind:
+				found = found || v.Int() < 0
+			case protoreflect.EnumKind:
+				found = found || fd.Enum().Values().ByNumber(v.Enum()) == nil
+			case protoreflect.MessageKind:
+				found = found || impossible(v.Message())
+			}
+		}
+		return !found
+	})
+	return found
 }
 
 // limit is how large a request may be.
@@ -566,6 +625,46 @@ func (in *intake) compressed(m protoreflect.MethodDescriptor, limit int) []badRe
 	return []badRequest{
 		{name: "small until it is unpacked", codec: "proto", raw: true, body: bomb, header: http.Header{header: {"gzip"}}, want: tooLarge},
 		{name: "cannot be unpacked", codec: "proto", raw: true, body: junk, header: http.Header{header: {"gzip"}}, want: undecodable},
+	}
+}
+
+// The catalogue that TestBadInput spoils has everything in it, so that everything is spoilt. A new field must be put
+// into it.
+func TestWholeCatalogueIsWhole(t *testing.T) {
+	m, err := demo.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = wholeCatalogue(m)
+	if problems := catalogue.Validate(m); len(problems) > 0 {
+		t.Fatalf("it is not valid: %v", problems)
+	}
+	set, all := map[protoreflect.FullName]bool{}, map[protoreflect.FullName]bool{}
+	var walk func(m protoreflect.Message)
+	walk = func(m protoreflect.Message) {
+		for i := range m.Descriptor().Fields().Len() {
+			fd := m.Descriptor().Fields().Get(i)
+			all[fd.FullName()] = true
+			if !m.Has(fd) {
+				continue
+			}
+			set[fd.FullName()] = true
+			if fd.Message() != nil && fd.IsList() {
+				for j := range m.Get(fd).List().Len() {
+					walk(m.Get(fd).List().Get(j).Message())
+				}
+			} else if fd.Message() != nil {
+				walk(m.Get(fd).Message())
+			}
+		}
+	}
+	walk(m.ProtoReflect())
+	for name := range all {
+		// These are worked out by the server, and refused when they are not what it works out.
+		workedOut := name == "kupla.v1.Queue.notice_version" || name == "kupla.v1.Survey.version" || name == "google.protobuf.Duration.nanos"
+		if !set[name] && !workedOut {
+			t.Errorf("%s is not set", name)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 	"github.com/kupla-chat/kupla/server/internal/access"
+	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
 // call is what is known of who calls.
@@ -91,7 +92,9 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 	}
 	if c.Staff != nil {
 		s.board.Profile(*c.Staff)
-		s.board.SawStaff(c.Staff.ID)
+		if c.Has(store.RoleProfessional) { // a script's token with other roles is not the person at their desk
+			s.board.SawStaff(c.Staff.ID)
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
@@ -28,9 +29,10 @@ func (s catalogueService) ApplyCatalogue(
 	if err != nil {
 		return nil, err
 	}
-	rows := store.Rows{Catalogue: true}
+	// The queues there are, so that nobody starts in one of them while it is removed.
+	rows := store.Rows{Catalogue: true, Queues: s.queueIDs(nil)}
 	if req.GetValidateOnly() {
-		if err := s.checkApply(ctx, req, s.catalogue.Book()); err != nil {
+		if err := s.checkApply(req, s.catalogue.Book()); err != nil {
 			return nil, err
 		}
 		return &kuplav1.ApplyCatalogueResponse{
@@ -51,7 +53,12 @@ func (s catalogueService) ApplyCatalogue(
 		if asked := req.GetEtag(); asked != "" && asked != current {
 			return refuse(kuplav1.ErrorReason_ERROR_REASON_CATALOGUE_CHANGED, "etag", current)
 		}
-		if err := s.checkRemoved(ctx, before, req.GetCatalogue()); err != nil {
+		if err := s.checkRemoved(before, req.GetCatalogue(), func(id string) int {
+			if !slices.Contains(rows.Queues, id) {
+				return 0 // it came with a catalogue applied in the same moment, so nobody is in it
+			}
+			return w.Queue(id).Waiting
+		}); err != nil {
 			return err
 		}
 		changes = catalogue.Diff(before, req.GetCatalogue())
@@ -74,16 +81,17 @@ func (s catalogueService) ApplyCatalogue(
 }
 
 // checkApply holds an apply against the catalogue in force, for one that only validates.
-func (s *Server) checkApply(ctx context.Context, req *kuplav1.ApplyCatalogueRequest, book *catalogue.Book) error {
+func (s *Server) checkApply(req *kuplav1.ApplyCatalogueRequest, book *catalogue.Book) error {
 	if asked := req.GetEtag(); asked != "" && asked != book.Etag() {
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_CATALOGUE_CHANGED, "etag", book.Etag())
 	}
-	return s.checkRemoved(ctx, book.Catalogue(), req.GetCatalogue())
+	return s.checkRemoved(book.Catalogue(), req.GetCatalogue(), func(string) int { return 0 })
 }
 
 // checkRemoved refuses to remove a queue in which somebody waits or is being answered: nobody would serve
-// them, and their conversation would have no rules.
-func (s *Server) checkRemoved(_ context.Context, before, after *kuplav1.Catalogue) error {
+// them, and their conversation would have no rules. waiting counts those who wait as a change sees it, which
+// may be more than the board has heard of.
+func (s *Server) checkRemoved(before, after *kuplav1.Catalogue, waiting func(queueID string) int) error {
 	kept := map[string]bool{}
 	for _, q := range after.GetQueues() {
 		kept[q.GetId()] = true
@@ -92,7 +100,7 @@ func (s *Server) checkRemoved(_ context.Context, before, after *kuplav1.Catalogu
 		if kept[q.GetId()] {
 			continue
 		}
-		if open := s.board.OpenIn(q.GetId()); open > 0 {
+		if open := max(s.board.OpenIn(q.GetId()), waiting(q.GetId())); open > 0 {
 			return refuse(kuplav1.ErrorReason_ERROR_REASON_QUEUE_IN_USE, "queue_id", q.GetId(), "open", strconv.Itoa(open))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/access"
@@ -47,9 +48,13 @@ func (s conversationService) StartConversation(
 	origin := s.origin(c.address)
 	var conv *chat.Conversation
 	outcome, err := s.store.Change(ctx, r,
-		store.Rows{Queues: []string{req.GetQueueId()}, Origin: origin},
+		store.Rows{Queues: []string{req.GetQueueId()}, Origin: origin, Catalogue: true},
 		func(w *store.Work) error {
 			kept := w.Queue(req.GetQueueId())
+			if c := w.Catalogue(); c != nil && c.Etag != s.catalogue.Book().Etag() {
+				// Another one was applied in the same moment and is not in force yet: ask again by it.
+				return refuseLater(kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE, s.config.UnavailableRetryDelay)
+			}
 			if err := s.checkStart(req, kept, w.Now); err != nil {
 				return err
 			}
@@ -222,6 +227,9 @@ func (s conversationService) SendMessage(
 		if err != nil {
 			return nil, err
 		}
+		if v.participant.Present() && !conv.Readable(v.participant, s.now(), s.config.WrapUp) {
+			return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_ACCESS_ENDED, "conversation_id", id)
+		}
 		events, err := s.store.Events(ctx, id, outcome.Sequence-1, 1)
 		if err != nil {
 			return nil, err
@@ -388,6 +396,8 @@ func (s *Server) departed(ctx context.Context, conv *chat.Conversation) (*kuplav
 const (
 	pageDefault = 100
 	pageMost    = 1000
+	// pageBytes is how large a page of events may be. Clients take 4 MiB.
+	pageBytes = 1 << 20
 )
 
 // ListEvents lists the events of a conversation.
@@ -414,8 +424,13 @@ func (s conversationService) ListEvents(
 		return nil, err
 	}
 	out := &kuplav1.ListEventsResponse{}
+	size = 0
 	for _, e := range events {
-		out.Events = append(out.Events, eventProto(e, v.to))
+		event := eventProto(e, v.to)
+		if size += proto.Size(event); size > pageBytes && len(out.GetEvents()) > 0 {
+			break // the rest is on the next page
+		}
+		out.Events = append(out.Events, event)
 		after = int64(e.Sequence)
 	}
 	if after < int64(last) {

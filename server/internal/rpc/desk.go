@@ -474,11 +474,19 @@ func pageOf[T any](list []T, owner string, after int64, size int) (page []T, tok
 	return list[start:end], token
 }
 
+// longestPause is how far ahead a pause may end by itself. Whatever is meant to last longer is closed by the
+// catalogue.
+const longestPause = 366 * 24 * time.Hour
+
 // PauseQueue pauses a queue.
 func (s deskService) PauseQueue(ctx context.Context, req *kuplav1.PauseQueueRequest) (*kuplav1.PauseQueueResponse, error) {
 	var resume time.Time
-	if req.GetResumeTime() != nil {
-		resume = req.GetResumeTime().AsTime()
+	if asked := req.GetResumeTime(); asked != nil {
+		resume = asked.AsTime()
+		if now := s.now(); asked.CheckValid() != nil || !resume.After(now) || resume.After(now.Add(longestPause)) {
+			return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_INVALID_REQUEST,
+				"field", "resume_time", "problem", "give a time that is still to come, at most a year ahead")
+		}
 	}
 	if err := s.setPause(ctx, req, req.GetQueueId(), true, resume); err != nil {
 		return nil, err

@@ -119,7 +119,7 @@ func (s feedbackService) SubmitFeedback(
 			return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_IDENTITY_CODE_IN_TEXT)
 		}
 	}
-	answers, err := encodeAnswers(req.GetAnswers())
+	answers, err := encodeAnswers(response)
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +157,23 @@ var helsinki = func() *time.Location {
 
 func dateOf(t time.Time) string { return t.In(helsinki).Format(time.DateOnly) }
 
-// encodeAnswers makes what is kept of answers: the contract's message, without the token.
-func encodeAnswers(answers []*kuplav1.SurveyAnswer) ([]byte, error) {
-	return proto.MarshalOptions{Deterministic: true}.Marshal(&kuplav1.SubmitFeedbackRequest{Answers: answers})
+// encodeAnswers makes what is kept of answers: the contract's message, without the token. It is made anew of
+// what was looked at, so that nothing else that was sent is kept.
+func encodeAnswers(response feedback.Response) ([]byte, error) {
+	m := &kuplav1.SubmitFeedbackRequest{}
+	for _, a := range response {
+		answer := &kuplav1.SurveyAnswer{QuestionId: a.QuestionID}
+		switch a.Kind {
+		case feedback.Scored:
+			answer.Value = &kuplav1.SurveyAnswer_Score{Score: int32(a.Score)}
+		case feedback.CannotSay:
+			answer.Value = &kuplav1.SurveyAnswer_CannotSay{CannotSay: true}
+		case feedback.Written:
+			answer.Value = &kuplav1.SurveyAnswer_Text{Text: a.Text}
+		}
+		m.Answers = append(m.Answers, answer)
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
 func decodeAnswers(b []byte) (feedback.Response, error) {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/board"
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/hub"
+	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
 const (
@@ -36,6 +38,20 @@ type streamEnd struct {
 }
 
 func (e *streamEnd) Error() string { return "stream ends: " + e.reason.String() }
+
+// endOf is the end on purpose that an error stands for; nil when it is another. A store that cannot be used
+// ends streams in words, too.
+func (s *Server) endOf(err error) *streamEnd {
+	if end, ok := errors.AsType[*streamEnd](err); ok {
+		return end
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		return &streamEnd{
+			reason: kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE, reconnect: true, delay: s.config.UnavailableRetryDelay,
+		}
+	}
+	return nil
+}
 
 func (e *streamEnd) proto() *kuplav1.GoAway {
 	return &kuplav1.GoAway{Reason: e.reason, Reconnect: e.reconnect, RetryDelay: durationpb.New(e.delay)}
@@ -196,6 +212,8 @@ type conversationStream struct {
 	log    logFollower
 	stream kuplav1connect.ConversationServiceFollowConversationServerStream
 	place  *kuplav1.Place // the last one sent
+	// resumed is the position that cannot be continued, until that has been told; zero otherwise.
+	resumed position
 }
 
 // FollowConversation follows a conversation.
@@ -249,7 +267,7 @@ func (st *conversationStream) run(ctx context.Context, from position) error {
 			err = st.step(ctx, p)
 		}
 	}
-	if end, ok := err.(*streamEnd); ok { //nolint:errorlint // Made here, never wrapped.
+	if end := st.server.endOf(err); end != nil {
 		return st.send(&kuplav1.FollowConversationResponse{
 			Frame: &kuplav1.FollowConversationResponse_GoAway{GoAway: end.proto()},
 		})
@@ -263,6 +281,9 @@ func (st *conversationStream) begin(ctx context.Context, from position) error {
 	if err != nil {
 		return err
 	}
+	if reason != kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
+		st.resumed = from
+	}
 	if err := st.sendSnapshot(); err != nil {
 		return err
 	}
@@ -273,6 +294,7 @@ func (st *conversationStream) begin(ctx context.Context, from position) error {
 		}); err != nil {
 			return err
 		}
+		st.resumed = position{}
 		if err := st.sendSnapshot(); err != nil {
 			return err
 		}
@@ -322,7 +344,11 @@ func (st *conversationStream) step(ctx context.Context, p hub.Pending) error {
 }
 
 func (st *conversationStream) send(frame *kuplav1.FollowConversationResponse) error {
-	frame.Cursor = conversationCursor(st.log.conv.ID, st.log.position)
+	position := st.log.position
+	if st.resumed.sequence > 0 {
+		position = st.resumed
+	}
+	frame.Cursor = conversationCursor(st.log.conv.ID, position)
 	if err := st.stream.Send(frame); err != nil {
 		return err
 	}

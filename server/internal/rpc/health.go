@@ -120,12 +120,22 @@ func (s *Server) serves(service string) bool {
 	return slices.Contains(s.services(), service)
 }
 
-// serving tells whether the store can be used.
+// healthAge is how long what was found of the store is told again: looking writes to the disk, and anybody
+// may ask.
+const healthAge = 2 * time.Second
+
+// serving tells whether the store can be used. Those who ask while somebody looks wait for what is found.
 func (s *Server) serving(ctx context.Context) healthpb.HealthCheckResponse_ServingStatus {
-	if err := s.store.Healthy(ctx); err != nil {
-		return healthpb.HealthCheckResponse_NOT_SERVING
+	s.healthLock.Lock()
+	defer s.healthLock.Unlock()
+	now := s.now()
+	if s.healthTime.IsZero() || now.Sub(s.healthTime) >= healthAge {
+		s.health, s.healthTime = healthpb.HealthCheckResponse_SERVING, now
+		if err := s.store.Healthy(context.WithoutCancel(ctx)); err != nil {
+			s.health = healthpb.HealthCheckResponse_NOT_SERVING
+		}
 	}
-	return healthpb.HealthCheckResponse_SERVING
+	return s.health
 }
 
 // contractFiles are the files of the contract that hold services.

@@ -84,9 +84,12 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 		// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be
 		// used again. Finding another reader there it would take what is left of a body for the next request, and
 		// whoever shares a proxy's connection could be made to send somebody else's.
+		controller := http.NewResponseController(w)
+		_ = controller.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by test recorders
 		bounded := *r
 		bounded.Body = &boundedBody{
 			ReadCloser: http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)), rest: r.Body,
+			read: func() { _ = controller.SetReadDeadline(time.Time{}) },
 		}
 		next.ServeHTTP(w, &bounded)
 	})
@@ -98,7 +101,13 @@ type boundedBody struct {
 	io.ReadCloser
 
 	rest io.Reader
+	// read ends the deadline of the body: what comes on the connection after it has its own time.
+	read func()
 }
+
+// bodyTimeout is how long a request's body may take to arrive. Requests are small; whoever is slower holds a
+// connection for nothing.
+const bodyTimeout = 30 * time.Second
 
 // thrownAway is how much is read of a request that is too large. Beyond it the connection ends.
 const thrownAway = 1 << 20
@@ -109,7 +118,16 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		_, _ = io.CopyN(io.Discard, b.rest, thrownAway) // What fails here fails for the answer too.
 		b.rest = nil
 	}
+	if err != nil {
+		b.read()
+	}
 	return n, err
+}
+
+// Close ends the reading, whether or not all of it was read.
+func (b *boundedBody) Close() error {
+	b.read()
+	return b.ReadCloser.Close()
 }
 
 // securityHeaders adds what keeps browsers from guessing and framing.
@@ -174,7 +192,10 @@ func (w *deadlineWriter) Flush() {
 func (w *deadlineWriter) FlushError() error {
 	w.begin(http.StatusOK)
 	w.extend()
-	return w.controller.Flush()
+	err := w.controller.Flush()
+	// Nothing is under way now. HTTP/2 would end the stream at the deadline, however well it is.
+	_ = w.controller.SetWriteDeadline(time.Time{})
+	return err
 }
 
 func (w *deadlineWriter) extend() {

@@ -121,7 +121,7 @@ func (s queueService) WatchQueues(
 			err = st.step(p)
 		}
 	}
-	if end, ok := err.(*streamEnd); ok { //nolint:errorlint // Made here, never wrapped.
+	if end := s.endOf(err); end != nil {
 		return st.send(&kuplav1.WatchQueuesResponse{Frame: &kuplav1.WatchQueuesResponse_GoAway{GoAway: end.proto()}})
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
@@ -23,6 +24,10 @@ func request(c call, message withRequestID) (store.Request, error) {
 	if err != nil {
 		// The contract's rules have looked at it already.
 		return store.Request{}, fmt.Errorf("request id that passed validation: %w", err)
+	}
+	if id == uuid.Nil {
+		return store.Request{}, refuse(kuplav1.ErrorReason_ERROR_REASON_INVALID_REQUEST,
+			"field", "request_id", "problem", "give a random UUID; this one is everybody's")
 	}
 	caller := "start" // nobody is known yet: the id is unique globally
 	switch {

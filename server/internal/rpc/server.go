@@ -2,11 +2,14 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/validate"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
@@ -57,6 +60,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// longestHeartbeat is what the contract promises.
+const longestHeartbeat = 15 * time.Second
+
 // set gives a setting its default.
 func set[T comparable](setting *T, def T) {
 	var zero T
@@ -94,6 +100,11 @@ type Server struct {
 	originKey   []byte
 	feedbackKey []byte
 
+	// health is what was found of the store last, and healthTime when.
+	healthLock sync.Mutex
+	health     healthpb.HealthCheckResponse_ServingStatus
+	healthTime time.Time
+
 	connect *connect.Server
 }
 
@@ -111,6 +122,9 @@ func New(ctx context.Context, deps Deps, config Config) (*Server, error) {
 	}
 	if s.addresses, err = access.NewAddresses(s.config.Addresses); err != nil {
 		return nil, err
+	}
+	if s.config.Heartbeat > longestHeartbeat {
+		return nil, fmt.Errorf("heartbeat: %s is longer than the %s that the contract promises", s.config.Heartbeat, longestHeartbeat)
 	}
 	s.streams = access.NewStreamCap(s.config.Streams)
 	if s.originKey, err = deps.Store.Secret(ctx, "origin"); err != nil {

@@ -118,6 +118,9 @@ func (s *Server) conversationProto(conv *chat.Conversation, v viewer, now time.T
 // departedProto encodes a conversation as it was when it left a participant: nothing that came later.
 func (s *Server) departedProto(ctx context.Context, conv *chat.Conversation, v viewer) (*kuplav1.Conversation, error) {
 	last := v.participant.LeaveSequence
+	if last == 0 && !conv.Readable(v.participant, s.now(), s.config.WrapUp) {
+		return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_ACCESS_ENDED, "conversation_id", conv.ID)
+	}
 	if last == 0 {
 		return s.conversationProto(conv, v, s.now()), nil
 	}
@@ -137,16 +140,47 @@ func (s *Server) departedProto(ctx context.Context, conv *chat.Conversation, v v
 			}
 		case chat.ReturnedToQueue:
 			then.QueueID, then.State = k.QueueID, chat.Waiting
+		default:
+			if then.QueueID, err = s.queueThen(ctx, conv, last); err != nil {
+				return nil, err
+			}
 		}
 	}
 	// Whoever joined later is not told, and whoever left later was still there.
 	then.Participants = slices.DeleteFunc(then.Participants, func(p chat.Participant) bool { return p.JoinSequence > last })
+	then.Transferred = false
 	for i := range then.Participants {
-		if p := &then.Participants[i]; p.LeaveSequence > last {
+		p := &then.Participants[i]
+		if p.LeaveSequence > last {
 			p.LeaveSequence, p.LeaveTime, p.LeaveReason = 0, time.Time{}, 0
+		}
+		p.Leading = false // who leads may have changed since, and is not theirs to know
+		if p.LeaveReason == chat.LeftTransferred || p.LeaveReason == chat.LeftReturned {
+			then.Transferred = true
 		}
 	}
 	return s.conversationProto(then, viewer{participant: then.Participant(v.participant.ID), to: v.to}, s.now()), nil
+}
+
+// queueThen is the queue that a conversation was in at an event: the one that the next transfer takes it out
+// of, or today's when there was none since.
+func (s *Server) queueThen(ctx context.Context, conv *chat.Conversation, sequence int32) (string, error) {
+	for sequence < conv.LastSequence {
+		events, err := s.store.Events(ctx, conv.ID, sequence, eventsPerRead)
+		if err != nil {
+			return "", err
+		}
+		if len(events) == 0 {
+			break
+		}
+		for _, e := range events {
+			if t, ok := e.Kind.(chat.Transferred); ok {
+				return t.SourceQueueID, nil
+			}
+			sequence = e.Sequence
+		}
+	}
+	return conv.QueueID, nil
 }
 
 // snapshot encodes a conversation with everything around it.

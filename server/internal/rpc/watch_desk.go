@@ -12,6 +12,7 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/board"
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/hub"
+	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
 // heldBack is how often a desk is told of one queue, or of colleagues, at most. What comes in between is told
@@ -25,6 +26,13 @@ type deskStream struct {
 	// logs are the conversations on the desk; order is the order in which they came onto it.
 	logs  map[string]*logFollower
 	order []string
+	// gone are those that left since the cursor and have not been told as removed yet. Until then the cursor
+	// goes on to stand for them.
+	gone []*logFollower
+	// resumed is the cursor that cannot be continued, until that has been told.
+	resumed []deskPosition
+	// converses tells that the caller may have conversations.
+	converses bool
 
 	professional *kuplav1.Professional
 	colleagues   *kuplav1.Colleagues
@@ -59,10 +67,16 @@ func (s deskService) WatchDesk(
 		return err
 	}
 	defer done()
-	defer s.board.ArriveStaff(c.Staff.ID)()
 	st := &deskStream{
 		streamContext: sc, stream: stream,
-		logs: map[string]*logFollower{}, waiting: map[string]*waitingSlot{},
+		// A token that has not the role sees lines and counts, and no conversation.
+		converses: c.Has(store.RoleProfessional),
+		logs:      map[string]*logFollower{}, waiting: map[string]*waitingSlot{},
+	}
+	if st.converses {
+		defer s.board.ArriveStaff(c.Staff.ID)()
+	} else {
+		from = nil
 	}
 	return st.run(ctx, from)
 }
@@ -75,7 +89,7 @@ func (st *deskStream) run(ctx context.Context, from []deskPosition) error {
 			err = st.step(ctx, p)
 		}
 	}
-	if end, ok := err.(*streamEnd); ok { //nolint:errorlint // Made here, never wrapped.
+	if end := st.server.endOf(err); end != nil {
 		return st.send(&kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_GoAway{GoAway: end.proto()}})
 	}
 	return err
@@ -83,14 +97,20 @@ func (st *deskStream) run(ctx context.Context, from []deskPosition) error {
 
 // begin sends the snapshot, what left the desk since the cursor, and the history of what is on it.
 func (st *deskStream) begin(ctx context.Context, from []deskPosition) error {
-	for _, id := range st.server.board.Desk(st.call.Staff.ID) {
-		if _, err := st.open(ctx, id); err != nil {
-			return err
+	if st.converses {
+		for _, id := range st.server.board.Desk(st.call.Staff.ID) {
+			if _, err := st.open(ctx, id); err != nil {
+				return err
+			}
 		}
 	}
 	gone, reset, err := st.resume(ctx, from)
 	if err != nil {
 		return err
+	}
+	st.gone = gone
+	if reset != kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
+		st.resumed = from
 	}
 	if err := st.sendSnapshot(); err != nil {
 		return err
@@ -99,18 +119,19 @@ func (st *deskStream) begin(ctx context.Context, from []deskPosition) error {
 		for _, l := range st.logs {
 			l.position = position{}
 		}
-		gone = nil
+		st.gone = nil
 		if err := st.send(&kuplav1.WatchDeskResponse{
 			Frame: &kuplav1.WatchDeskResponse_Reset_{Reset_: &kuplav1.Reset{Reason: reset}},
 		}); err != nil {
 			return err
 		}
+		st.resumed = nil
 		if err := st.sendSnapshot(); err != nil {
 			return err
 		}
 	}
-	for _, g := range gone {
-		if err := st.tellGone(ctx, g); err != nil {
+	for len(st.gone) > 0 {
+		if err := st.tellGone(ctx, st.gone[0]); err != nil {
 			return err
 		}
 	}
@@ -171,16 +192,15 @@ func (st *deskStream) resume(
 	return gone, kuplav1.ResetReason_RESET_REASON_UNSPECIFIED, nil
 }
 
+// lastWords is for how long after a conversation left a desk the stream that comes back is told the rest of
+// it, to the event that says why. Later it is told as removed and nothing more: the access has ended.
+const lastWords = 5 * time.Minute
+
 // tellGone tells a conversation that left the desk while nobody listened: the rest of what its professional
 // may see, to the event that says why, and then that it was removed.
 func (st *deskStream) tellGone(ctx context.Context, l *logFollower) error {
-	id := l.conv.ID
-	readable := !l.viewer.participant.Present() ||
-		l.conv.Readable(l.viewer.participant, st.server.now(), st.server.config.WrapUp)
-	if readable {
-		// Until it is told as removed, the cursor goes on to stand for it.
-		st.logs[id] = l
-		st.order = append(st.order, id)
+	id, p, now := l.conv.ID, l.viewer.participant, st.server.now()
+	if (!p.Present() && now.Before(p.LeaveTime.Add(lastWords))) || l.conv.Readable(p, now, st.server.config.WrapUp) {
 		if _, err := l.catchUp(ctx, nil, st.sendEvent(id)); err != nil {
 			return err
 		}
@@ -199,8 +219,11 @@ func (st *deskStream) dropIfOver(id string) (over bool, err error) {
 
 // remove takes a conversation off the desk and tells it.
 func (st *deskStream) remove(id string, l *logFollower) error {
-	st.follower.Remove(id)
-	delete(st.logs, id)
+	st.gone = slices.DeleteFunc(st.gone, func(other *logFollower) bool { return other == l })
+	if st.logs[id] == l {
+		st.follower.Remove(id)
+		delete(st.logs, id)
+	}
 	st.order = slices.DeleteFunc(st.order, func(other string) bool { return other == id })
 	reason := kuplav1.RemovalReason_REMOVAL_REASON_CLOSED
 	if p := l.viewer.participant; !p.Present() {
@@ -231,6 +254,9 @@ func (st *deskStream) step(ctx context.Context, p hub.Pending) error {
 		}
 	}
 	for _, id := range p.Added {
+		if !st.converses {
+			break
+		}
 		if err := st.tellAdded(ctx, id); err != nil {
 			return err
 		}
@@ -378,7 +404,9 @@ func (st *deskStream) tellStaff(changed bool) error {
 		return nil
 	}
 	st.staffDirty, st.staffTime = false, now
-	if me := st.me(); !proto.Equal(me, st.professional) {
+	me := st.me()
+	me.ConversationCount = st.professional.GetConversationCount() // The desk tells what comes onto it and leaves it.
+	if !proto.Equal(me, st.professional) {
 		return st.sendSnapshot()
 	}
 	colleagues := st.server.colleagues(st.call.Staff.ID)
@@ -438,6 +466,12 @@ func (st *deskStream) send(frame *kuplav1.WatchDeskResponse) error {
 	positions := make([]deskPosition, 0, len(st.order))
 	for _, id := range st.order {
 		positions = append(positions, deskPosition{conversationID: id, position: st.logs[id].position})
+	}
+	for _, l := range st.gone {
+		positions = append(positions, deskPosition{conversationID: l.conv.ID, position: l.position})
+	}
+	if st.resumed != nil {
+		positions = st.resumed
 	}
 	frame.Cursor = deskCursor(positions)
 	if err := st.stream.Send(frame); err != nil {

@@ -101,9 +101,9 @@ func (w *Work) AddCaseNote(n CaseNote) {
 // PutCatalogue replaces the catalogue.
 func (w *Work) PutCatalogue(c Catalogue) { w.recorded.Catalogue = &c }
 
-// SubmitFeedback uses a feedback token up and adds the answers. A request that does so is remembered by
-// nothing but its id, the content's fingerprint and the day, whatever Remember names: nothing may lead from
-// the answers to a conversation.
+// SubmitFeedback uses a feedback token up and adds the answers. The request of a change that does so is not
+// remembered, as a fingerprint of the answers beside a conversation would tell whose they are: its repeat
+// finds the token used up.
 func (w *Work) SubmitFeedback(token [32]byte, f Feedback) {
 	w.recorded.FeedbackTokens = append(w.recorded.FeedbackTokens, token)
 	w.recorded.Feedback = append(w.recorded.Feedback, f)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/kupla-chat/kupla/server/internal/board"
@@ -60,10 +61,34 @@ func New(s store.Store, b *board.Board, h *hub.Hub, now func() time.Time, log *s
 
 // Run works until ctx ends. What was seen last is written before it returns.
 func (w *Worker) Run(ctx context.Context) {
+	// Apart, because sweeping waits for the store: streams have their heartbeats however slow that is.
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { w.runSweeps(ctx) })
+	defer sweeping.Wait()
+	tick := time.NewTicker(w.config.Tick)
+	defer tick.Stop()
+	tidied := w.now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := w.now()
+		w.board.Tick()
+		w.hub.Tick(now, w.config.Quiet)
+		if now.Sub(tidied) >= w.config.Tidy && w.config.OnTidy != nil {
+			tidied = now
+			w.config.OnTidy(now)
+		}
+	}
+}
+
+// runSweeps sweeps, and writes when people were last seen, until ctx ends.
+func (w *Worker) runSweeps(ctx context.Context) {
 	tick := time.NewTicker(w.config.Tick)
 	defer tick.Stop()
 	seen := w.now()
-	tidied := seen
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,17 +97,10 @@ func (w *Worker) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := w.now()
-		w.board.Tick()
-		w.hub.Tick(now, w.config.Quiet)
 		w.sweep(ctx)
-		if now.Sub(seen) >= w.config.Seen {
+		if now := w.now(); now.Sub(seen) >= w.config.Seen {
 			seen = now
 			w.writeSeen(ctx)
-		}
-		if now.Sub(tidied) >= w.config.Tidy && w.config.OnTidy != nil {
-			tidied = now
-			w.config.OnTidy(now)
 		}
 	}
 }
@@ -117,33 +135,43 @@ func keepLatest(times, others map[string]time.Time) {
 	}
 }
 
-// sweep does what is due.
+// errNoLongerDue refuses what was due when the sweep began and no longer is: somebody came back.
+var errNoLongerDue = errors.New("no longer due")
+
+// sweep does what is due. Each is asked again under the store's locks, because the list is from before those
+// that came first in it.
 func (w *Worker) sweep(ctx context.Context) {
 	due := w.board.Due()
 	for _, id := range due.Abandoned {
-		w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.Abandon(now) })
+		w.change(ctx, id, func() bool { return w.board.Abandoned(id) }, (*chat.Conversation).Abandon)
 	}
 	for _, id := range due.NotReached {
-		w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.NotReach(now) })
+		w.change(ctx, id, func() bool { return w.board.NotReached(id) }, (*chat.Conversation).NotReach)
 	}
 	for _, id := range due.Expired {
-		w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.Expire(now) })
+		w.change(ctx, id, func() bool { return w.board.Expired(id) }, (*chat.Conversation).Expire)
 	}
 	for staffID, conversations := range due.Lost {
 		for _, id := range conversations {
-			w.change(ctx, id, func(c *chat.Conversation, now time.Time) error { return c.LoseProfessional(staffID, now) })
+			w.change(ctx, id, func() bool { return w.board.Lost(staffID) },
+				func(c *chat.Conversation, now time.Time) error { return c.LoseProfessional(staffID, now) })
 		}
 	}
 }
 
-// change runs one command of a sweep. A refusal means that somebody was quicker: the customer came back, or
-// was taken.
-func (w *Worker) change(ctx context.Context, id string, command func(*chat.Conversation, time.Time) error) {
+// change runs one command of a sweep, if it is still due. A refusal means that somebody was quicker: the
+// customer was taken, or left.
+func (w *Worker) change(
+	ctx context.Context, id string, due func() bool, command func(*chat.Conversation, time.Time) error,
+) {
 	_, err := w.store.Change(ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(work *store.Work) error {
+		if !due() {
+			return errNoLongerDue
+		}
 		return command(work.Conversation(id), work.Now)
 	})
-	var refused *chat.Refusal
-	if err != nil && !errors.As(err, &refused) && ctx.Err() == nil {
+	_, refused := errors.AsType[*chat.Refusal](err)
+	if err != nil && !refused && !errors.Is(err, errNoLongerDue) && ctx.Err() == nil {
 		w.log.WarnContext(ctx, "sweep failed; it will be tried again", "conversation_id", id, "error", err)
 	}
 }

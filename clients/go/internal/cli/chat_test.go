@@ -99,7 +99,7 @@ func TestChatFromTheNoticeToTheSurvey(t *testing.T) {
 	if got.GetLanguage() != "en" || got.GetNoticeVersion() != "n1" || got.GetParticipants()[0].GetDisplayName() != "Testi" {
 		t.Errorf("started %v", got)
 	}
-	if f.lastMark == 0 {
+	if f.marked() == 0 {
 		t.Error("nothing was marked as read")
 	}
 	if files := chatFiles(t, home); len(files) != 0 {

@@ -171,9 +171,10 @@ func (d *desk) doCanned(rest string, calls *worker) {
 	if !known {
 		spoken = finnish
 	}
+	queueID := one.queueID() // what is read beside the loop must not change under it
 	d.call(calls, func(ctx context.Context) (func(), error) {
 		var replies []*kuplav1.CannedReply
-		for reply, err := range d.client.Desk().CannedReplies(ctx, one.queueID()) {
+		for reply, err := range d.client.Desk().CannedReplies(ctx, queueID) {
 			if err != nil {
 				return nil, err
 			}

@@ -95,7 +95,7 @@ func TestDeskServesSeveralCustomers(t *testing.T) {
 	s.write("/quit")
 	s.ends(ExitOK)
 	s.never("come back within 3 minutes") // all are closed
-	if f.lastMark == 0 {
+	if f.marked() == 0 {
 		t.Error("nothing was marked as read")
 	}
 }
@@ -120,12 +120,12 @@ func TestDeskCommands(t *testing.T) {
 	s.expectAll("[1] left your desk: it was handed on.\n", "[1] was handed on.\n", "Trial queue: 1 waiting")
 	s.write("/list", "/take c1")
 	s.expect("(came from elsewhere)", "You took [2].\n")
-	s.expectAll("Matti Malli: Hei.\n", "Trial queue: nobody waiting\n") // it is on the desk
+	s.expect("Matti Malli: Hei.\n") // it is on the desk
 	s.write("/transfer @veikko Tunnet tämän")
 	s.expectAll("[2] left your desk: it was handed on.\n", "[2] was handed on.\n", "Trial queue: 1 waiting")
 	s.write("/take c1")
 	s.expect("You took [3].\n")
-	s.expectAll("Matti Malli: Hei.\n", "Trial queue: nobody waiting\n")
+	s.expect("Matti Malli: Hei.\n")
 	s.write("/return")
 	s.expectAll("[3] left your desk: it went back to its queue.\n", "[3] went back to its queue.\n", "Trial queue: 1 waiting")
 	f.change(func() { f.take(f.conversations[0]) })

@@ -151,6 +151,13 @@ func (f *fakeService) change(change func()) {
 	f.changed = make(chan struct{})
 }
 
+// marked returns the furthest read mark. Its call may outlive the command that made it.
+func (f *fakeService) marked() int32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lastMark
+}
+
 // find returns a conversation. The lock is held.
 func (f *fakeService) find(id string) (*fakeConversation, error) {
 	for _, one := range f.conversations {

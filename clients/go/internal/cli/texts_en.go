@@ -238,7 +238,7 @@ It needs a staff token: --token or KUPLA_TOKEN.
   /invite @COLLEAGUE        brings a colleague in
   /leave                    leaves it to the colleague who is in it
   /note TEXT, /notes        adds a note that only staff can see; shows the notes
-  /close completed|phone|ended
+  /close [completed|phone|ended]
                             ends it: taken care of, belongs on the phone, ended by you
   /availability available|phone|away
                             tells whether you take conversations

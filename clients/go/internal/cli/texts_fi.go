@@ -238,7 +238,7 @@ Tarvitsee ammattilaisen tunnisteen: --token tai KUPLA_TOKEN.
   /invite @KOLLEGA             kutsuu kollegan mukaan
   /leave                       jättää sen mukana olevalle kollegalle
   /note TEKSTI, /notes         lisää muistiinpanon, jonka vain henkilökunta näkee; näyttää ne
-  /close completed|phone|ended
+  /close [completed|phone|ended]
                                päättää sen: asia hoidettu, kuuluu puhelimeen, sinä lopetat
   /availability available|phone|away
                                kertoo, otatko keskusteluja

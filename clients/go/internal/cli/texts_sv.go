@@ -238,7 +238,7 @@ Kräver yrkespersonens kod: --token eller KUPLA_TOKEN.
   /invite @KOLLEGA             bjuder in en kollega
   /leave                       lämnar det åt kollegan som är med
   /note TEXT, /notes           lägger till en anteckning som bara personalen ser; visar dem
-  /close completed|phone|ended
+  /close [completed|phone|ended]
                                avslutar det: ärendet skött, hör hemma i telefon, du avslutar
   /availability available|phone|away
                                berättar om du tar samtal

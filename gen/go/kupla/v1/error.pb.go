@@ -108,7 +108,7 @@ const (
 	ErrorReason_ERROR_REASON_CATALOGUE_INVALID ErrorReason = 37
 	// The catalogue has changed since the etag was read (aborted). metadata: etag.
 	ErrorReason_ERROR_REASON_CATALOGUE_CHANGED ErrorReason = 38
-	// A queue with people in it cannot be removed (failed_precondition). metadata: queue_id, waiting.
+	// A queue with people in it cannot be removed (failed_precondition). metadata: queue_id, open.
 	ErrorReason_ERROR_REASON_QUEUE_IN_USE ErrorReason = 39
 	// The service is interrupted and nothing is known of the outcome: ask again with the same request id
 	// (unavailable). metadata: retry_delay.

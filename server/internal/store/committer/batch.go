@@ -27,12 +27,16 @@ func KeyOf(req store.Request) [16]byte {
 	return [16]byte(h[:16])
 }
 
-// KeysOf is where a request may be remembered, for a change that names these conversations.
-func KeysOf(key [16]byte, conversations []string) []RequestKey {
-	keys := make([]RequestKey, 0, 1+len(conversations))
-	keys = append(keys, RequestKey{Key: key})
-	for _, id := range conversations {
-		keys = append(keys, RequestKey{Key: key, ConversationID: id})
+// requestKeys is where the item's request may be remembered: by the conversations it names, or by itself.
+// A request of the one kind is not looked for among the other: there are as many of the others as there
+// were conversations, in no order, so every message would have to read a page that nobody else needs.
+func (it *item) requestKeys() []RequestKey {
+	if it.req.Global || len(it.rows.Conversations) == 0 {
+		return []RequestKey{{Key: it.key}}
+	}
+	keys := make([]RequestKey, len(it.rows.Conversations))
+	for i, id := range it.rows.Conversations {
+		keys[i] = RequestKey{Key: it.key, ConversationID: id}
 	}
 	return keys
 }
@@ -48,7 +52,7 @@ func needOf(items []*item) *Need {
 			need.Origins = append(need.Origins, it.rows.Origin)
 		}
 		if it.req.Remembered() {
-			need.Requests = append(need.Requests, KeysOf(it.key, it.rows.Conversations)...)
+			need.Requests = append(need.Requests, it.requestKeys()...)
 		}
 		need.Catalogue = need.Catalogue || it.rows.Catalogue
 	}
@@ -132,11 +136,8 @@ func (b *batch) run(ctx context.Context, it *item) error {
 }
 
 func (b *batch) remembered(it *item) (Remembered, bool) {
-	if r, ok := b.loaded.Requests[RequestKey{Key: it.key}]; ok {
-		return r, true
-	}
-	for _, id := range it.rows.Conversations {
-		if r, ok := b.loaded.Requests[RequestKey{Key: it.key, ConversationID: id}]; ok {
+	for _, key := range it.requestKeys() {
+		if r, ok := b.loaded.Requests[key]; ok {
 			return r, true
 		}
 	}
@@ -393,56 +394,50 @@ func (b *batch) write(c *chat.Conversation, named bool, payloads [][]byte) store
 
 // remember sets the change's outcome and takes down where it is remembered.
 //
-// The event remembers what it can tell by itself: that costs no row. Everything else goes where it is
-// found by caller and id alone.
+// An event remembers what it can tell by itself: that costs no row. What else happened in a named
+// conversation is remembered beside its events, and everything else by itself.
 func (b *batch) remember(
 	it *item, recorded *store.Recorded, events []EventWrite, changes []store.ConversationChange,
 ) {
 	result := store.Result{ConversationID: recorded.ConversationID, Ref: recorded.Ref, Time: b.now}
-	if len(recorded.Feedback) > 0 || len(recorded.FeedbackTokens) > 0 {
-		// Nothing may lead from the answers to a conversation, not even the moment they were given.
-		result = store.Result{Time: b.now.Truncate(24 * time.Hour)}
-		b.rememberApart(it, result)
-		return
-	}
-	carrier := -1
+	var first *EventWrite
 	for i := range events {
 		id := events[i].Conversation.After.ID
 		if result.ConversationID == "" {
 			result.ConversationID = id
 		}
 		if result.ConversationID == id {
-			carrier = i
-			result.Sequence = events[i].Sequence
+			first = &events[i]
+			result.Sequence = first.Sequence
 			break
 		}
 	}
 	if result.ConversationID == "" && len(changes) > 0 {
 		result.ConversationID = changes[0].After.ID
 	}
-	if carrier < 0 || it.req.Global || result.Ref != "" ||
-		!slices.Contains(it.rows.Conversations, result.ConversationID) {
-		b.rememberApart(it, result)
+	keys := it.requestKeys()
+	at := slices.IndexFunc(keys, func(k RequestKey) bool { return k.ConversationID == result.ConversationID })
+	carries := first != nil && at >= 0 && result.Ref == ""
+	if carries {
+		// The event tells no other time when it is asked.
+		result.Time = record.Time(first.At)
+	}
+	it.outcome.Result = result
+	if !it.req.Remembered() || len(recorded.Feedback)+len(recorded.FeedbackTokens) > 0 {
 		return
 	}
-	e := &events[carrier]
-	result.Time = record.Time(e.At)
-	it.outcome.Result = result
-	if it.req.Remembered() {
-		e.Carries, e.RequestKey, e.Fingerprint = true, it.key, it.req.Fingerprint
-		b.loaded.Requests[RequestKey{Key: it.key, ConversationID: result.ConversationID}] = Remembered{
-			Fingerprint: it.req.Fingerprint, Result: result,
-		}
+	r := Remembered{Fingerprint: it.req.Fingerprint, Result: result}
+	key := keys[max(at, 0)]
+	b.loaded.Requests[key] = r
+	if carries {
+		first.Carries, first.RequestKey, first.Fingerprint = true, it.key, it.req.Fingerprint
+		return
 	}
-}
-
-func (b *batch) rememberApart(it *item, result store.Result) {
-	it.outcome.Result = result
-	if it.req.Remembered() {
-		r := Remembered{Fingerprint: it.req.Fingerprint, Result: result}
-		b.loaded.Requests[RequestKey{Key: it.key}] = r
-		b.writes.Requests = append(b.writes.Requests, RequestWrite{Key: it.key, Remembered: r})
+	w := RequestWrite{Key: it.key, Remembered: r}
+	if key.ConversationID != "" {
+		w.ConversationKey = b.conversations[key.ConversationID].Key
 	}
+	b.writes.Requests = append(b.writes.Requests, w)
 }
 
 // encode makes the bytes of the conversations, once for each, as the whole batch has left them.

@@ -45,8 +45,8 @@ type Need struct {
 type RequestKey struct {
 	// Key stands for the caller and the request's id.
 	Key [16]byte
-	// ConversationID is the conversation whose events to look through. Empty is among the requests that no
-	// event remembers.
+	// ConversationID is the conversation that remembers it, by one of its events or beside them. Empty is
+	// a request that is remembered by itself.
 	ConversationID string
 }
 
@@ -131,6 +131,9 @@ type EventWrite struct {
 // RequestWrite is a request to be remembered that no event remembers.
 type RequestWrite struct {
 	Key [16]byte
+	// ConversationKey is the engine's name of the conversation that remembers it; 0 is none. The batch has
+	// not begun that one.
+	ConversationKey int64
 	Remembered
 }
 

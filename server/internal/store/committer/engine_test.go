@@ -143,7 +143,13 @@ func (f *fake) Commit(ctx context.Context, w *committer.Writes) error {
 		}
 	}
 	for _, r := range w.Requests {
-		f.requests[committer.RequestKey{Key: r.Key}] = r.Remembered
+		key := committer.RequestKey{Key: r.Key}
+		for id, c := range f.conversations {
+			if c.Key == r.ConversationKey {
+				key.ConversationID = id
+			}
+		}
+		f.requests[key] = r.Remembered
 	}
 	for _, hash := range w.FeedbackTokens {
 		f.used[hash] = true

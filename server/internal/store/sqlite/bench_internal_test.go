@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	driver "modernc.org/sqlite"
+
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
 	"github.com/kupla-chat/kupla/server/internal/store/record"
@@ -78,6 +80,11 @@ func BenchmarkAmongMany(b *testing.B) {
 			if err := begins(s, "c"); err != nil {
 				b.Fatal(err)
 			}
+			// What a first message loads is not what each does.
+			if err := posts(s, "c", "Hei"); err != nil {
+				b.Fatal(err)
+			}
+			s.pages(b, true)
 			n := uint64(0)
 			for b.Loop() {
 				n++
@@ -88,9 +95,29 @@ func BenchmarkAmongMany(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			read, written := s.pages(b, false)
+			b.ReportMetric(float64(read)/float64(n), "pages-read/op")
+			b.ReportMetric(float64(written)/float64(n), "pages-written/op")
 			b.ReportMetric(float64(opened.Milliseconds()), "open-ms")
 		})
 	}
+}
+
+// pages is how many pages the writer has read from the file and written since the counts were reset.
+func (s *Store) pages(tb testing.TB, reset bool) (read, written int) {
+	tb.Helper()
+	if err := s.engine.conn.Raw(func(c any) error {
+		status := c.(driver.DBStatus)
+		var err error
+		if read, _, err = status.Status(driver.DBStatusCacheMiss, reset); err != nil {
+			return err
+		}
+		written, _, err = status.Status(driver.DBStatusCacheWrite, reset)
+		return err
+	}); err != nil {
+		tb.Fatal(err)
+	}
+	return read, written
 }
 
 // insertClosed adds closed conversations, each with two events, a token, a contact and a request.

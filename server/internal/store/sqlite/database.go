@@ -279,8 +279,8 @@ type pool struct {
 
 // reading are the queries of the pool.
 var reading = []*query{
-	selectConversation, selectEvents, selectCaseNotes, selectAnswered, countClosed, lookupEventRequest,
-	selectRequest, selectConversationToken, selectStaffToken, selectStaffTokens, selectStaff, selectAllStaff,
+	selectConversation, selectEvents, selectCaseNotes, selectAnswered, countClosed, selectRequest,
+	selectConversationToken, selectStaffToken, selectStaffTokens, selectStaff, selectAllStaff,
 	selectCatalogue, selectFeedback, selectCustomersSeen, selectStaffSeen,
 }
 

@@ -138,60 +138,45 @@ func (e *engine) conversation(ctx context.Context, id string) (committer.Convers
 	return c, true, nil
 }
 
-// loadRequests looks the batch's requests up, as many at once as there are.
+// loadRequests looks the batch's requests up, many at once when there are.
 func (e *engine) loadRequests(ctx context.Context, keys []committer.RequestKey, l *committer.Loaded) error {
-	var apart, onEvents []any
 	ids := make(map[int64]string, len(l.Conversations))
+	args := make([]any, 0, 2*len(keys)+2*requestChunk)
 	for i := range keys {
 		k := &keys[i]
-		if k.ConversationID == "" {
-			apart = append(apart, k.Key[:])
-		} else if c, ok := l.Conversations[k.ConversationID]; ok {
-			ids[c.Key] = k.ConversationID
-			onEvents = append(onEvents, c.Key, k.Key[:])
-		}
-	}
-	err := e.inChunks(ctx, selectRequests, requestChunk, apart, func(rows *sql.Rows) error {
-		key, r, err := scanRequest(rows.Scan)
-		l.Requests[committer.RequestKey{Key: key}] = r
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return e.inChunks(ctx, selectEventRequests, 2*requestChunk, onEvents, func(rows *sql.Rows) error {
 		var conversation int64
-		var key sql.RawBytes
-		r, err := scanEventRequest(func(into ...any) error {
-			return rows.Scan(append([]any{&conversation, &key}, into...)...)
-		})
+		if k.ConversationID != "" {
+			c, ok := l.Conversations[k.ConversationID]
+			if !ok {
+				continue
+			}
+			conversation = c.Key
+			ids[c.Key] = k.ConversationID
+		}
+		args = append(args, conversation, k.Key[:])
+	}
+	scan := func(rows *sql.Rows) error {
+		conversation, key, r, err := scanRequest(rows.Scan)
 		if err != nil {
 			return err
 		}
-		at := committer.RequestKey{ConversationID: ids[conversation]}
-		if err := fill(at.Key[:], key); err != nil {
-			return err
-		}
-		r.Result.ConversationID = at.ConversationID
-		l.Requests[at] = r
+		at := committer.RequestKey{Key: key, ConversationID: ids[conversation]}
+		l.Requests[at] = r.of(at.ConversationID)
 		return nil
-	})
-}
-
-// inChunks runs a query with its arguments a chunk at a time. The last chunk is filled up with NULL, which
-// equals nothing.
-func (e *engine) inChunks(
-	ctx context.Context, q *query, size int, args []any, scan func(*sql.Rows) error,
-) error {
+	}
 	for len(args) > 0 {
-		chunk := args[:min(size, len(args))]
-		args = args[len(chunk):]
-		for len(chunk) < size {
-			chunk = append(chunk, nil)
+		q, n := selectRequest, 2
+		if len(args) > 2*requestChunk/4 {
+			q, n = selectRequests, 2*requestChunk
+			// The last chunk is filled up with NULL, which equals nothing.
+			for len(args) < n {
+				args = append(args, nil)
+			}
 		}
-		if err := e.each(ctx, q, chunk, scan); err != nil {
+		if err := e.each(ctx, q, args[:n], scan); err != nil {
 			return err
 		}
+		args = args[n:]
 	}
 	return nil
 }
@@ -252,7 +237,7 @@ func (e *engine) write(ctx context.Context, w *committer.Writes) error {
 	}
 	for i := range w.Requests {
 		r := &w.Requests[i]
-		if _, err := e.exec(ctx, insertRequest, r.Key[:], r.Fingerprint[:], r.Result.ConversationID,
+		if _, err := e.exec(ctx, insertRequest, r.ConversationKey, r.Key[:], r.Fingerprint[:], r.Result.ConversationID,
 			int64(r.Result.Sequence), r.Result.Ref, record.Micros(r.Result.Time)); err != nil {
 			return err
 		}

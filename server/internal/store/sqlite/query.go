@@ -58,18 +58,19 @@ var (
 // requestChunk is how many requests are looked up by one statement: asking costs more than finding.
 const requestChunk = 16
 
-// Requests.
+// Requests. An event does not tell the conversation it is of: who asks knows.
 var (
-	selectEventRequests = define(`SELECT q.column1, q.column2, e.sequence, e.at, e.fingerprint
-		FROM (VALUES ` + strings.Repeat("(?, ?), ", requestChunk-1) + `(?, ?)) q CROSS JOIN event e
-		ON e.conversation_key = q.column1 AND e.request_key = q.column2`)
-	lookupEventRequest = define(`SELECT sequence, at, fingerprint FROM event
-		WHERE conversation_key = (SELECT key FROM conversation WHERE id = ?) AND request_key = ?`)
-	selectRequest  = define(`SELECT key, fingerprint, conversation_id, sequence, ref, at FROM request WHERE key = ?`)
-	selectRequests = define(`SELECT key, fingerprint, conversation_id, sequence, ref, at FROM request
-		WHERE key IN (` + strings.Repeat("?, ", requestChunk-1) + `?)`)
-	insertRequest = define(`INSERT INTO request (key, fingerprint, conversation_id, sequence, ref, at)
-		VALUES (?, ?, ?, ?, ?, ?)`)
+	selectRequest = define(`SELECT conversation_key, request_key, fingerprint, NULL, sequence, '', at FROM event
+		WHERE conversation_key = ?1 AND request_key = ?2
+		UNION ALL SELECT conversation_key, key, fingerprint, conversation_id, sequence, ref, at FROM request
+		WHERE conversation_key = ?1 AND key = ?2`)
+	selectRequests = define(`WITH q (c, k) AS (VALUES ` + strings.Repeat("(?, ?), ", requestChunk-1) + `(?, ?))
+		SELECT q.c, q.k, e.fingerprint, NULL, e.sequence, '', e.at
+		FROM q CROSS JOIN event e ON e.conversation_key = q.c AND e.request_key = q.k
+		UNION ALL SELECT q.c, q.k, r.fingerprint, r.conversation_id, r.sequence, r.ref, r.at
+		FROM q CROSS JOIN request r ON r.conversation_key = q.c AND r.key = q.k`)
+	insertRequest = define(`INSERT INTO request
+		(conversation_key, key, fingerprint, conversation_id, sequence, ref, at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 )
 
 // Tokens.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql"
 	"errors"
 
 	"github.com/kupla-chat/kupla/server/internal/store"
@@ -20,29 +21,33 @@ func scanConversation(scan scanner) (c committer.Conversation, bytes int, err er
 	return c, len(data), err
 }
 
-// scanEventRequest reads what an event remembers. Which conversation it is in the caller knows.
-func scanEventRequest(scan scanner) (committer.Remembered, error) {
-	var r committer.Remembered
-	var at int64
-	var fingerprint []byte
-	if err := scan(&r.Result.Sequence, &at, &fingerprint); err != nil {
-		return r, err
-	}
-	r.Result.Time = record.Time(at)
-	return r, fill(r.Fingerprint[:], fingerprint)
+// remembered is a request as it is stored.
+type remembered struct {
+	committer.Remembered
+	// onEvent tells that an event remembers it, so that its conversation is the one asked for.
+	onEvent bool
 }
 
-func scanRequest(scan scanner) (key [16]byte, r committer.Remembered, err error) {
+// of is the request, when it was looked for in this conversation.
+func (r remembered) of(conversationID string) committer.Remembered {
+	if r.onEvent {
+		r.Result.ConversationID = conversationID
+	}
+	return r.Remembered
+}
+
+func scanRequest(scan scanner) (conversation int64, key [16]byte, r remembered, err error) {
 	var at int64
 	var stored, fingerprint []byte
-	if err := scan(&stored, &fingerprint, &r.Result.ConversationID, &r.Result.Sequence, &r.Result.Ref, &at); err != nil {
-		return key, r, err
+	var id sql.NullString
+	if err := scan(&conversation, &stored, &fingerprint, &id, &r.Result.Sequence, &r.Result.Ref, &at); err != nil {
+		return 0, key, r, err
 	}
-	r.Result.Time = record.Time(at)
+	r.onEvent, r.Result.ConversationID, r.Result.Time = !id.Valid, id.String, record.Time(at)
 	if err := fill(key[:], stored); err != nil {
-		return key, r, err
+		return 0, key, r, err
 	}
-	return key, r, fill(r.Fingerprint[:], fingerprint)
+	return conversation, key, r, fill(r.Fingerprint[:], fingerprint)
 }
 
 func scanStaff(s *store.Staff, scan scanner) error {

@@ -138,40 +138,49 @@ func (s *Store) Lookup(ctx context.Context, req store.Request, conversationID st
 	if !req.Remembered() {
 		return store.Result{}, store.ErrNotFound
 	}
-	key := committer.KeyOf(req)
-	_, found, err := scanRequest(func(into ...any) error { return s.row(ctx, selectRequest, []any{key[:]}, into...) })
-	if errors.Is(err, store.ErrNotFound) && conversationID != "" {
-		found, err = scanEventRequest(func(into ...any) error {
-			return s.row(ctx, lookupEventRequest, []any{conversationID, key[:]}, into...)
-		})
-		found.Result.ConversationID = conversationID
+	var conversation int64
+	if conversationID != "" {
+		c, err := s.conversation(ctx, conversationID)
+		if err != nil {
+			return store.Result{}, err
+		}
+		conversation = c.Key
 	}
+	key := committer.KeyOf(req)
+	_, _, r, err := scanRequest(func(into ...any) error {
+		return s.row(ctx, selectRequest, []any{conversation, key[:]}, into...)
+	})
 	if err != nil {
 		return store.Result{}, err
 	}
-	if found.Fingerprint != req.Fingerprint {
+	if r.Fingerprint != req.Fingerprint {
 		return store.Result{}, store.ErrRequestIDReused
 	}
-	return found.Result, nil
+	return r.of(conversationID).Result, nil
 }
 
 // Conversation is store.Store's.
 func (s *Store) Conversation(ctx context.Context, id string) (*chat.Conversation, error) {
+	c, err := s.conversation(ctx, id)
+	return c.State, err
+}
+
+func (s *Store) conversation(ctx context.Context, id string) (committer.Conversation, error) {
 	if s.closed.Load() {
-		return nil, store.ErrClosed
+		return committer.Conversation{}, store.ErrClosed
 	}
 	c, epoch, ok := s.memory.conversation(id)
 	if ok {
-		return c.State, nil
+		return c, nil
 	}
 	c, bytes, err := scanConversation(func(into ...any) error {
 		return s.row(ctx, selectConversation, []any{id}, into...)
 	})
 	if err != nil {
-		return nil, err
+		return committer.Conversation{}, err
 	}
 	s.memory.keep(c, bytes, epoch)
-	return c.State, nil
+	return c, nil
 }
 
 // Events is store.Store's. It reads nothing of a conversation that there is not.

@@ -296,7 +296,7 @@ export enum ErrorReason {
   CATALOGUE_CHANGED = 38,
 
   /**
-   * A queue with people in it cannot be removed (failed_precondition). metadata: queue_id, waiting.
+   * A queue with people in it cannot be removed (failed_precondition). metadata: queue_id, open.
    *
    * @generated from enum value: ERROR_REASON_QUEUE_IN_USE = 39;
    */

@@ -30,14 +30,17 @@ CREATE UNIQUE INDEX event_sequence ON event (conversation_key, sequence);
 -- By conversation first, so that what is looked up lies beside what was just written.
 CREATE UNIQUE INDEX event_request ON event (conversation_key, request_key) WHERE request_key IS NOT NULL;
 
--- The requests that no event remembers.
+-- The requests that no event remembers: beside the events of a conversation, or, with 0 for it, by
+-- themselves. By conversation first, as above.
 CREATE TABLE request (
-    key             BLOB    PRIMARY KEY,
-    fingerprint     BLOB    NOT NULL,
-    conversation_id TEXT    NOT NULL,
-    sequence        INTEGER NOT NULL,
-    ref             TEXT    NOT NULL,
-    at              INTEGER NOT NULL
+    conversation_key INTEGER NOT NULL,
+    key              BLOB    NOT NULL,
+    fingerprint      BLOB    NOT NULL,
+    conversation_id  TEXT    NOT NULL, -- what the request was answered with
+    sequence         INTEGER NOT NULL,
+    ref              TEXT    NOT NULL,
+    at               INTEGER NOT NULL,
+    PRIMARY KEY (conversation_key, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE conversation_token (
