@@ -95,6 +95,7 @@ func (c *Client) WatchDesk(ctx context.Context, options WatchDeskOptions) iter.S
 			client:        c,
 			cursor:        options.Cursor,
 			bare:          options.Cursor != "",
+			resumed:       options.Cursor != "",
 			conversations: make(map[string]*progress),
 		}
 	})
@@ -108,6 +109,8 @@ type deskTracker struct {
 	// bare is set until the first snapshot when all that is known is a cursor: how far the conversations in
 	// the snapshot have been handed out then only their next events tell.
 	bare bool
+	// resumed is set when it began with a cursor.
+	resumed bool
 	// rewound is set while a stream from the very beginning brings again what was handed out before. The
 	// cursor stays where it was until the stream has come that far in each conversation.
 	rewound bool
@@ -204,7 +207,9 @@ func (t *deskTracker) takeEvent(s *step[DeskUpdate], cursor string, event *kupla
 	id, sequence := event.GetConversationId(), event.GetEvent().GetSequence()
 	p := t.conversations[id]
 	if p == nil {
-		p = &progress{known: true}
+		// It is in no snapshot: it left the desk since the cursor that this began with, and these are its last
+		// events. How far it had been handed out then only they tell.
+		p = &progress{known: !t.resumed}
 		t.conversations[id] = p
 	}
 	history := sequence <= p.target
@@ -277,7 +282,7 @@ func (t *deskTracker) disconnected(connection Connection) DeskUpdate {
 
 // startOver forgets what was handed out, and says so.
 func (t *deskTracker) startOver(s *step[DeskUpdate], reason kuplav1.ResetReason, cursor string) {
-	t.cursor, t.bare, t.rewound = cursor, false, false
+	t.cursor, t.bare, t.resumed, t.rewound = cursor, false, false, false
 	clear(t.conversations)
 	t.awaitsSnapshot, t.told = true, false
 	s.updates = append(s.updates, t.at(DeskUpdate{Kind: DeskReset, Reset: &kuplav1.Reset{Reason: reason}}))

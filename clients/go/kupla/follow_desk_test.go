@@ -202,6 +202,21 @@ func TestWatchDesk(t *testing.T) {
 			cursors: []string{"kept"},
 			last:    "8",
 		},
+		"from a bare cursor, with one that left meanwhile": {
+			options: WatchDeskOptions{Cursor: "kept"},
+			watches: []deskScript{
+				deskFrames(errCut, deskSnapshot("kept", conversationNow("a", 7)), deskEvent("b6", "b", 6)),
+				deskFrames(nil, deskSnapshot("b6", conversationNow("a", 7)), deskEvent("b7", "b", 7),
+					deskRemoved("b-", "b", kuplav1.RemovalReason_REMOVAL_REASON_RETURNED), deskEvent("c3", "c", 3),
+					deskRemoved("c-", "c", kuplav1.RemovalReason_REMOVAL_REASON_LOST), deskAway("end")),
+			},
+			want: []string{
+				"connected", "snapshot", "event b6", "disconnected",
+				"connected", "snapshot", "event b7", "removed b", "event c3", "removed c",
+			},
+			cursors: []string{"kept", "b6"},
+			last:    "c-",
+		},
 		"everything else, and what is not known": {
 			watches: []deskScript{deskFrames(nil, deskSnapshot("s"),
 				&deskFrame{Cursor: "1", Frame: &kuplav1.WatchDeskResponse_Waiting{Waiting: &kuplav1.Waiting{}}},

@@ -138,7 +138,7 @@ func TestNotReached(t *testing.T) {
 	w.ArriveCustomer("a")
 	w.ArriveCustomer("b")
 	closing := time.Date(2026, time.September, 7, 9, 0, 0, 0, time.UTC) // 12:00 in Helsinki
-	w.to(closing, 30*time.Minute-time.Second) // it is looked at once a second
+	w.to(closing, 30*time.Minute-time.Second)                           // it is looked at once a second
 	w.wantDue("within the grace", board.Due{})
 	w.to(closing, 30*time.Minute)
 	w.wantDue("after the grace", board.Due{NotReached: []string{"a"}})

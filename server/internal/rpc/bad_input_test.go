@@ -234,6 +234,10 @@ func (in *intake) post(t *testing.T, m protoreflect.MethodDescriptor, token stri
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
+	// In gRPC an error is a header, and many a proxy takes no more than 16 KiB of them.
+	if len(content) > 16<<10 {
+		t.Errorf("%s: an error of %d bytes", bad.name, len(content))
+	}
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
 		t.Fatalf("%s: %s is no answer of a procedure: %s", bad.name, res.Status, content)
 	}
@@ -263,8 +267,8 @@ func (in *intake) fields(t *testing.T, good proto.Message) []badRequest {
 			want = tooLarge
 		}
 		all = append(all, badRequest{name: name, codec: "proto", body: body, want: want})
-		// Some of it cannot be written as JSON, such as a time that is none.
-		if text, err := protojson.Marshal(m); err == nil {
+		// What is long is so in JSON too, and some of it cannot be written as JSON, such as a time that is none.
+		if text, err := protojson.Marshal(m); err == nil && !strings.HasSuffix(name, longText) {
 			if len(text) > in.limit(m) {
 				want = tooLarge
 			}
@@ -356,6 +360,9 @@ func renewRequestID(m proto.Message, name string) {
 	}
 }
 
+// longText is the name of a text that is longer than any may be.
+const longText = "a megabyte"
+
 // change is one way to spoil a field. It reports whether it did.
 type change struct {
 	name  string
@@ -386,7 +393,7 @@ func changesOf(fd protoreflect.FieldDescriptor) []change {
 		if most := maxLen(fd); most > 0 {
 			value("one character too long", protoreflect.ValueOfString(strings.Repeat("ä", most+1)))
 		}
-		value("a megabyte", protoreflect.ValueOfString(strings.Repeat("x", 1<<20)))
+		value(longText, protoreflect.ValueOfString(strings.Repeat("x", 1<<20)))
 		value("blank", protoreflect.ValueOfString(" \n\t"))
 		value("control characters", protoreflect.ValueOfString("\x00\x1b[31m\u202e"))
 		value("markup", protoreflect.ValueOfString("<script>alert('1')</script>; DROP TABLE conversation; --"))

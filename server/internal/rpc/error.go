@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
@@ -46,11 +47,28 @@ func refuseWith(reason kuplav1.ErrorReason, metadata map[string]string) *connect
 	if !ok {
 		r = refusals[kuplav1.ErrorReason_ERROR_REASON_INTERNAL]
 	}
-	text := r.text
+	text, told := r.text, make(map[string]string, len(metadata))
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		text = strings.ReplaceAll(text, "{"+key+"}", metadata[key])
+		told[key] = brief(metadata[key])
+		text = strings.ReplaceAll(text, "{"+key+"}", told[key])
 	}
-	return withReason(connect.NewError(r.code, text), reason, metadata)
+	return withReason(connect.NewError(r.code, text), reason, told)
+}
+
+// briefBytes is how much of one value is told. Some are what the caller sent, and errors travel in headers, which proxies
+// and clients refuse when they are large.
+const briefBytes = 300
+
+// brief cuts a value that is longer, between two characters.
+func brief(value string) string {
+	if len(value) <= briefBytes {
+		return value
+	}
+	cut := briefBytes
+	for cut > 0 && !utf8.RuneStart(value[cut]) {
+		cut--
+	}
+	return value[:cut] + "…"
 }
 
 // refuseLater is refuse with a delay after which trying again makes sense.

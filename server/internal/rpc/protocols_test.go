@@ -987,3 +987,81 @@ func TestHalfRequest(t *testing.T) {
 		t.Errorf("after a request that was cut off: %v", err)
 	}
 }
+
+// What is left of a request that is too large is never taken for the next request on the same connection: behind a proxy
+// that would be somebody else's.
+func TestTooLargeIsNotTheNextRequest(t *testing.T) {
+	s := apptest.New(t)
+	address := strings.TrimPrefix(s.Listen(rpc.HTTPConfig{}), "http://")
+	for name, test := range map[string]struct {
+		size   int
+		header string
+	}{
+		"a little too large":        {70 << 10, ""},
+		"too large":                 {600 << 10, ""},
+		"far too large":             {4 << 20, ""},
+		"refused before it is read": {600 << 10, "Authorization: Bearer kupla_c_x\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			hidden := "POST /kupla.v1.QueueService/ListQueues HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
+				"Content-Length: 2\r\n\r\n{}"
+			body := strings.Repeat(hidden, 1+test.size/len(hidden))
+			go func() {
+				// The server may end the connection while this writes. If it does not, the last request is the next one.
+				_, _ = fmt.Fprintf(conn, "POST /kupla.v1.ConversationService/SendMessage HTTP/1.1\r\nHost: x\r\n"+
+					"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s", test.header, len(body), body)
+				_, _ = fmt.Fprint(conn, "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			}()
+			var answers []string
+			for r := bufio.NewReader(conn); ; {
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					break // The connection ended, in good order or not.
+				}
+				content, _ := io.ReadAll(res.Body)
+				answers = append(answers, res.Status)
+				if bytes.Contains(content, []byte("oral-health")) {
+					t.Fatal("the request hidden in the body was answered")
+				}
+			}
+			if len(answers) > 2 || len(answers) == 2 && answers[1] != "404 Not Found" {
+				t.Errorf("a request and the one after it were answered %q", answers)
+			}
+		})
+	}
+}
+
+// Whoever sends a little too much is told so and not cut off, in every protocol.
+func TestTooLargeIsTold(t *testing.T) {
+	s := apptest.New(t)
+	url := s.Listen(rpc.HTTPConfig{})
+	large := &kuplav1.StartConversationRequest{
+		RequestId: newUUID(), QueueId: apptest.Queue, Language: "fi", Message: strings.Repeat("x", 900<<10),
+	}
+	over := func(version2 bool, options ...connecthttp.Option) speaker {
+		return connectSpeaker{connecthttp.NewTransport(httpClient(t, version2), url, options...)}
+	}
+	for name, by := range map[string]speaker{
+		"curl":              curlSpeaker{url},
+		"Connect, HTTP 1.1": over(false),
+		"Connect, h2c":      over(true),
+		"gRPC-Web":          over(false, connecthttp.WithGRPCWeb()),
+		"gRPC":              grpcSpeaker{grpcConn(t, url)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := chatter{t, by}.refused("", "ConversationService.StartConversation", large)
+			r.want(t, connect.CodeResourceExhausted, kuplav1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE)
+			if r.metadata["limit_bytes"] != "65536" {
+				t.Errorf("metadata is %v", r.metadata)
+			}
+		})
+	}
+}

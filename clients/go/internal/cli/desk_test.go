@@ -87,7 +87,7 @@ func TestDeskServesSeveralCustomers(t *testing.T) {
 	f.change(func() {
 		f.conversations[0].onDesk, f.conversations[0].removal = false, kuplav1.RemovalReason_REMOVAL_REASON_CLOSED
 	})
-	s.expect("[1] left your desk: it is closed and the time for wrapping up is over.\n")
+	s.expect("[1] left your desk: it is closed.\n")
 	s.write("nobody there")
 	s.expect("No conversation is open here.")
 	f.change(func() { f.close(second, kuplav1.CloseReason_CLOSE_REASON_CUSTOMER_LEFT) })

@@ -184,7 +184,7 @@ It needs a staff token: --token or KUPLA_TOKEN.
 	SwitchUsage:     "Which one? /switch NUMBER",
 	Removals: map[kuplav1.RemovalReason]string{
 		kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED: "no reason was told",
-		kuplav1.RemovalReason_REMOVAL_REASON_CLOSED:      "it is closed and the time for wrapping up is over",
+		kuplav1.RemovalReason_REMOVAL_REASON_CLOSED:      "it is closed",
 		kuplav1.RemovalReason_REMOVAL_REASON_TRANSFERRED: "it was handed on",
 		kuplav1.RemovalReason_REMOVAL_REASON_RETURNED:    "it went back to its queue",
 		kuplav1.RemovalReason_REMOVAL_REASON_LEFT:        "you left it to a colleague",

@@ -184,7 +184,7 @@ Tarvitsee ammattilaisen tunnisteen: --token tai KUPLA_TOKEN.
 	SwitchUsage:     "Mikä? /switch NUMERO",
 	Removals: map[kuplav1.RemovalReason]string{
 		kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED: "syytä ei kerrottu",
-		kuplav1.RemovalReason_REMOVAL_REASON_CLOSED:      "se on päättynyt ja jälkityön aika on ohi",
+		kuplav1.RemovalReason_REMOVAL_REASON_CLOSED:      "se on päättynyt",
 		kuplav1.RemovalReason_REMOVAL_REASON_TRANSFERRED: "se siirrettiin eteenpäin",
 		kuplav1.RemovalReason_REMOVAL_REASON_RETURNED:    "se palasi jonoonsa",
 		kuplav1.RemovalReason_REMOVAL_REASON_LEFT:        "jätit sen kollegalle",

@@ -184,7 +184,7 @@ Kräver yrkespersonens kod: --token eller KUPLA_TOKEN.
 	SwitchUsage:     "Vilket? /switch NUMMER",
 	Removals: map[kuplav1.RemovalReason]string{
 		kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED: "ingen orsak angavs",
-		kuplav1.RemovalReason_REMOVAL_REASON_CLOSED:      "det är avslutat och tiden för efterarbete är över",
+		kuplav1.RemovalReason_REMOVAL_REASON_CLOSED:      "det är avslutat",
 		kuplav1.RemovalReason_REMOVAL_REASON_TRANSFERRED: "det lämnades vidare",
 		kuplav1.RemovalReason_REMOVAL_REASON_RETURNED:    "det återgick till sin kö",
 		kuplav1.RemovalReason_REMOVAL_REASON_LEFT:        "du lämnade det åt en kollega",

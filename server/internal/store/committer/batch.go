@@ -319,6 +319,7 @@ func (b *batch) apply(it *item, a *attempted) {
 	for _, id := range distinct(it.rows.Queues) {
 		if q := *a.queues[id]; !sameQueue(b.queue(id), q) {
 			q.Waiting = 0
+			q.LastArrival, q.ResumeTime = kept(q.LastArrival), kept(q.ResumeTime)
 			b.queues[id] = q
 			b.writes.Queues = put(b.writes.Queues, q, func(o store.Queue) bool { return o.ID == id })
 			q.Waiting = b.loaded.Counts.Waiting[id]
@@ -328,6 +329,7 @@ func (b *batch) apply(it *item, a *attempted) {
 	for _, id := range distinct(it.rows.Staff) {
 		if s, was := *a.staff[id], b.mustStaff(id); !sameStaff(was, s) {
 			s.Conversations = 0
+			s.AvailabilityTime = kept(s.AvailabilityTime)
 			b.staff[id] = s
 			b.writes.Staff = put(b.writes.Staff, s, func(o store.Staff) bool { return o.ID == id })
 			s.Conversations = b.loaded.Counts.Staff[id]
@@ -336,6 +338,7 @@ func (b *batch) apply(it *item, a *attempted) {
 	}
 	for _, t := range recorded.ConversationTokens {
 		c := b.conversations[t.ConversationID]
+		t.CreateTime = kept(t.CreateTime)
 		b.writes.ConversationTokens = append(b.writes.ConversationTokens,
 			TokenWrite{ConversationKey: c.Key, Conversation: c.write, Token: t})
 	}
@@ -345,6 +348,7 @@ func (b *batch) apply(it *item, a *attempted) {
 			CaseNoteWrite{ConversationKey: c.Key, Conversation: c.write, Data: a.notes[i]})
 	}
 	if recorded.Catalogue != nil {
+		recorded.Catalogue.ApplyTime = kept(recorded.Catalogue.ApplyTime)
 		b.catalogue, b.writes.Catalogue, done.Catalogue = recorded.Catalogue, recorded.Catalogue, recorded.Catalogue
 	}
 	b.writes.Feedback = append(b.writes.Feedback, recorded.Feedback...)
@@ -478,6 +482,9 @@ func sameStaff(a, b store.Staff) bool {
 		a.AvailabilityTime.Equal(b.AvailabilityTime) && slices.Equal(a.Roles, b.Roles) &&
 		slices.Equal(a.QueueIDs, b.QueueIDs) && slices.Equal(a.Languages, b.Languages)
 }
+
+// kept is a time as it will be read again.
+func kept(t time.Time) time.Time { return record.Time(record.Micros(t)) }
 
 // put replaces the element that matches, or appends.
 func put[T any](list []T, v T, match func(T) bool) []T {

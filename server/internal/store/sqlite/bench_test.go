@@ -30,13 +30,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			defer s.Close()
 			for i := range senders {
-				if _, err := s.Change(ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
-					w.Start(chat.Start(chat.StartParams{
-						ID: fmt.Sprintf("conversation-%d", i), QueueID: "q", Language: "fi", DisplayName: "Asiakas",
-						Now: w.Now, Arrival: w.Queue("q").NextArrival(w.Now),
-					}))
-					return nil
-				}); err != nil {
+				if err := start(ctx, s, fmt.Sprintf("conversation-%d", i)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -281,7 +281,7 @@ type pool struct {
 var reading = []*query{
 	selectConversation, selectEvents, selectCaseNotes, selectAnswered, countClosed, selectRequest,
 	selectConversationToken, selectStaffToken, selectStaffTokens, selectStaff, selectAllStaff,
-	selectCatalogue, selectFeedback, selectCustomersSeen, selectStaffSeen,
+	selectFeedback, selectCustomersSeen, selectStaffSeen,
 }
 
 func openPool(ctx context.Context, path string) (*pool, error) {

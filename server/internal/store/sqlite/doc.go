@@ -8,10 +8,10 @@
 //
 // # What it keeps in memory
 //
-// Every open conversation, what they add up to, every queue, and the conversations closed last. That is
-// sound because only one server writes them: a second one is refused by a lock on a file beside the
-// database, which ends with the process that holds it. Closed conversations and events are never scanned,
-// so a start and a change cost the same however many there are.
+// Every open conversation, what they add up to, every queue, the catalogue, and the conversations closed
+// last. That is sound because only one server writes them: a second one is refused by a lock on a file
+// beside the database, which ends with the process that holds it. Closed conversations and events are never
+// scanned, so a start and a change cost the same however many there are.
 //
 // Staff and tokens of staff are not kept in memory: commands of the administrator write them from another
 // process (OpenShared) while the server runs.

@@ -74,16 +74,6 @@ func (e *engine) load(ctx context.Context, need *committer.Need) (*committer.Loa
 	if err := e.loadRequests(ctx, need.Requests, l); err != nil {
 		return nil, err
 	}
-	if need.Catalogue {
-		var c store.Catalogue
-		err := scanCatalogue(&c, func(into ...any) error { return e.row(ctx, selectCatalogue, nil, into...) })
-		switch {
-		case err == nil:
-			l.Catalogue = &c
-		case !errors.Is(err, sql.ErrNoRows):
-			return nil, err
-		}
-	}
 	return l, nil
 }
 
@@ -105,7 +95,15 @@ func (e *engine) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.memory.reset(open, queues)
+	var catalogue *store.Catalogue
+	err = e.each(ctx, selectCatalogue, nil, func(rows *sql.Rows) error {
+		catalogue = &store.Catalogue{}
+		return scanCatalogue(catalogue, rows.Scan)
+	})
+	if err != nil {
+		return err
+	}
+	e.memory.reset(open, queues, catalogue)
 	e.stale = false
 	return nil
 }

@@ -70,7 +70,7 @@ func writeUntilKilled(ctx context.Context, path string) error {
 			if err != nil {
 				panic(err)
 			}
-			for n := int(c.LastSequence); ; n++ {
+			for n := int(c.LastSequence) - 1; ; n++ {
 				if _, err := post(ctx, s, id, n); err != nil {
 					panic(err)
 				}
@@ -93,13 +93,15 @@ func post(ctx context.Context, s store.Store, id string, n int) (store.Outcome, 
 	})
 }
 
+// start begins a conversation and has it taken: two events.
 func start(ctx context.Context, s store.Store, id string) error {
 	_, err := s.Change(ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
-		w.Start(chat.Start(chat.StartParams{
+		c := chat.Start(chat.StartParams{
 			ID: id, QueueID: "q", Language: "fi", DisplayName: "Asiakas", Now: w.Now,
 			Arrival: w.Queue("q").NextArrival(w.Now),
-		}))
-		return nil
+		})
+		w.Start(c)
+		return c.Take(chat.Staff{ID: "maita", DisplayName: "Maita"}, w.Now)
 	})
 	return err
 }

@@ -27,6 +27,8 @@ type memory struct {
 	tokens lru[[32]byte, store.ConversationToken]
 	counts committer.Counts
 	queues map[string]store.Queue
+	// catalogue is nil when none was applied.
+	catalogue *store.Catalogue
 	// epoch is moved on before every commit and after it. A reader may add what it has read only when no
 	// commit came between, or it might put back what is no longer so.
 	epoch int64
@@ -36,12 +38,12 @@ func newMemory() *memory {
 	m := &memory{}
 	m.closed.limit, m.closed.limitBytes = maxClosed, maxClosedBytes
 	m.tokens.limit = maxTokens
-	m.reset(nil, nil)
+	m.reset(nil, nil, nil)
 	return m
 }
 
-// reset makes the memory hold these open conversations and queues, and nothing else.
-func (m *memory) reset(open []committer.Conversation, queues []store.Queue) {
+// reset makes the memory hold these open conversations and queues and this catalogue, and nothing else.
+func (m *memory) reset(open []committer.Conversation, queues []store.Queue, catalogue *store.Catalogue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.epoch++
@@ -55,6 +57,7 @@ func (m *memory) reset(open []committer.Conversation, queues []store.Queue) {
 	for _, q := range queues {
 		m.queues[q.ID] = q
 	}
+	m.catalogue = catalogue
 	m.closed.clear()
 	m.tokens.clear()
 }
@@ -111,7 +114,14 @@ func (m *memory) allQueues() []store.Queue {
 	return list
 }
 
-// fill copies what a batch needs of queues and counts.
+// currentCatalogue is nil when none was applied.
+func (m *memory) currentCatalogue() *store.Catalogue {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.catalogue
+}
+
+// fill copies what a batch needs of queues, counts and the catalogue.
 func (m *memory) fill(need *committer.Need, l *committer.Loaded) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,6 +134,9 @@ func (m *memory) fill(need *committer.Need, l *committer.Loaded) {
 	}
 	for _, id := range need.Staff {
 		l.Counts.Staff[id] = m.counts.Staff[id]
+	}
+	if need.Catalogue {
+		l.Catalogue = m.catalogue
 	}
 	for _, o := range need.Origins {
 		l.Counts.Origins[o] = m.counts.Origins[o]
@@ -155,6 +168,9 @@ func (m *memory) apply(w *committer.Writes) {
 	}
 	for _, q := range w.Queues {
 		m.queues[q.ID] = q
+	}
+	if w.Catalogue != nil {
+		m.catalogue = w.Catalogue
 	}
 	for i := range w.ConversationTokens {
 		t := w.ConversationTokens[i].Token

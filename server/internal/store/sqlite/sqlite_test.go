@@ -30,13 +30,15 @@ func openHere(t *testing.T, path string) *Store {
 	return s
 }
 
+// begins starts a conversation and has it taken: two events.
 func begins(s *Store, id string) error {
 	_, err := s.Change(context.Background(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
-		w.Start(chat.Start(chat.StartParams{
+		c := chat.Start(chat.StartParams{
 			ID: id, QueueID: "q", Language: "fi", DisplayName: "Asiakas", Now: w.Now,
 			Arrival: w.Queue("q").NextArrival(w.Now),
-		}))
-		return nil
+		})
+		w.Start(c)
+		return c.Take(chat.Staff{ID: "maita", DisplayName: "Maita"}, w.Now)
 	})
 	return err
 }
@@ -184,7 +186,7 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
-// fill writes until the database takes no more, and returns how many messages it took.
+// fillUp writes until the database takes no more, and returns how many messages it took.
 func fillUp(t *testing.T, s *Store, before int) int {
 	t.Helper()
 	text := strings.Repeat("täynnä ", 300)
@@ -216,7 +218,7 @@ func intact(t *testing.T, s *Store, messages int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if int(c.LastSequence) != messages+1 || len(events) != messages+1 {
+	if int(c.LastSequence) != messages+2 || len(events) != messages+2 {
 		t.Errorf("last sequence %d, %d events; %d messages were acknowledged", c.LastSequence, len(events), messages)
 	}
 	var sound string
@@ -309,7 +311,7 @@ func TestErrorsTellNoValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Not named and closed long ago, so that only the database knows it.
-	s.memory.reset(nil, nil)
+	s.memory.reset(nil, nil, nil)
 	err := begins(s, secret)
 	if !errors.Is(err, committer.ErrRejected) {
 		t.Fatalf("an id was taken twice: %v", err)

@@ -341,9 +341,14 @@ func (s *Store) PutStaffToken(ctx context.Context, t store.StaffToken) error {
 
 // Catalogue is store.Store's.
 func (s *Store) Catalogue(ctx context.Context) (store.Catalogue, error) {
-	var c store.Catalogue
-	err := scanCatalogue(&c, func(into ...any) error { return s.row(ctx, selectCatalogue, nil, into...) })
-	return c, err
+	if s.closed.Load() {
+		return store.Catalogue{}, store.ErrClosed
+	}
+	c := s.memory.currentCatalogue()
+	if c == nil {
+		return store.Catalogue{}, store.ErrNotFound
+	}
+	return *c, ctx.Err()
 }
 
 // Feedback is store.Store's.

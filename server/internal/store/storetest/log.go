@@ -57,9 +57,9 @@ func followersNeverMiss(s *suite) {
 	s.Store = opened
 	s.Cleanup(func() { s.ok(opened.Close()) })
 	for _, id := range ids {
-		s.start(id, "q")
+		s.startTaken(id, "q")
 	}
-	const last = 1 + writers*each
+	const last = 2 + writers*each
 	var wg sync.WaitGroup
 	for _, id := range ids {
 		wg.Go(func() {
@@ -245,7 +245,7 @@ func crashLosesNothing(s *suite) {
 	const writers, rounds, each = 8, 4, 15
 	ids := names("c", writers)
 	for _, id := range ids {
-		s.start(id, "q")
+		s.startTaken(id, "q")
 	}
 	sent := make([]int, writers)
 	for round := range rounds {
@@ -309,7 +309,7 @@ func crashLosesNothing(s *suite) {
 			for number := 1; number <= sent[w]; number++ {
 				out, err := s.post(request(id, uint64(number), 1), id, fmt.Sprint(number))
 				s.ok(err)
-				if out.Repeated != (number <= len(texts)) || out.Sequence != int32(number+1) {
+				if out.Repeated != (number <= len(texts)) || out.Sequence != int32(number+2) {
 					s.Fatalf("round %d: message %d of %s, where %d were kept: %+v", round, number, id, len(texts), out)
 				}
 			}

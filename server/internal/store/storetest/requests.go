@@ -249,25 +249,30 @@ func requestTwiceInOneBatch(s *suite) {
 	}
 }
 
-// requestAcrossKinds uses an id again for something of another kind: it is kept elsewhere and still found.
+// requestAcrossKinds uses an id again for something of another kind: in one conversation it is found, however
+// it is remembered there.
 func requestAcrossKinds(s *suite) {
 	s.start("c", "q")
-	_, err := s.post(request("x", 1, 1), "c", "hei")
-	s.ok(err)
-	_, err = s.Change(s.ctx, request("x", 2, 1), store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
-		w.Remember("c", "something")
-		return nil
-	})
-	s.ok(err)
 	note := func(w *store.Work) error {
 		w.AddCaseNote(store.CaseNote{ID: "n", ConversationID: "c"})
 		return nil
 	}
-	_, err = s.Change(s.ctx, request("x", 1, 2), store.Rows{Conversations: []string{"c"}}, note)
+	rows := store.Rows{Conversations: []string{"c"}}
+	_, err := s.post(request("x", 1, 1), "c", "hei")
+	s.ok(err)
+	_, err = s.Change(s.ctx, request("x", 2, 1), rows, note)
+	s.ok(err)
+	_, err = s.Change(s.ctx, request("x", 1, 2), rows, note)
 	s.is(err, store.ErrRequestIDReused)
 	_, err = s.post(request("x", 2, 2), "c", "hei")
 	s.is(err, store.ErrRequestIDReused)
-	_, err = s.tryStart(request("x", 2, 2), "d", "q", 0)
+	// The same among those that name none.
+	_, err = s.tryStart(request("x", 3, 1), "d", "q", 0)
+	s.ok(err)
+	_, err = s.Change(s.ctx, request("x", 3, 2), store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+		w.Queue("q").Paused = true
+		return nil
+	})
 	s.is(err, store.ErrRequestIDReused)
 }
 

@@ -209,6 +209,18 @@ func conversation(id, queue, origin string, now, arrival time.Time) *chat.Conver
 	})
 }
 
+// startTaken begins a conversation that a professional has taken: its log begins with two events, and it
+// takes many more than one that waits.
+func (s *suite) startTaken(id, queue string) {
+	s.Helper()
+	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{queue}}, func(w *store.Work) error {
+		c := conversation(id, queue, "", w.Now, w.Queue(queue).NextArrival(w.Now))
+		w.Start(c)
+		return c.Take(chat.Staff{ID: "maita", DisplayName: "Maita"}, w.Now)
+	})
+	s.ok(err)
+}
+
 // post appends a message of the customer's.
 func (s *suite) post(req store.Request, id, text string) (store.Outcome, error) {
 	return s.Change(s.ctx, req, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
