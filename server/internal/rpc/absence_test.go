@@ -173,7 +173,7 @@ func TestCustomerAwayWhileActive(t *testing.T) {
 		take(t, nurse, customer.ID)
 		desk := watchDesk(t, nurse, "")
 		stream := follow(t, customer.Clients, customer.ID, "")
-		time.Sleep(time.Hour) // While both are there nothing expires.
+		time.Sleep(31 * time.Minute) // While both are there nothing expires.
 		stream.stop()
 		seen := time.Now()
 		desk.news()
@@ -252,7 +252,7 @@ func TestTakingBeginsTheCustomersTimeAnew(t *testing.T) {
 		customer := s.Start(apptest.Queue)
 		take(t, nurse, customer.ID)
 		returnToQueue(t, nurse, customer.ID)
-		time.Sleep(time.Hour)
+		time.Sleep(35 * time.Minute)
 		take(t, nurse, customer.ID)
 		time.Sleep(30*time.Minute - 2*time.Second)
 		if got := snapshotOf(t, nurse, customer.ID).GetConversation().GetState(); got != kuplav1.ConversationState_CONVERSATION_STATE_ACTIVE {

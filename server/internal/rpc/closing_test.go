@@ -138,7 +138,7 @@ func TestReturnRespectsClosing(t *testing.T) {
 		if got := only(earlyStream.lines(), "event"); got[len(got)-1] != "event 3 returned RETURNED_BY_STAFF" {
 			t.Errorf("within the grace the one who returned was told %q", got)
 		}
-		until(at(t, 16, 0))
+		until(at(t, 15, 31))
 		wantLines(t, only(earlyStream.lines(), "event"), "event 4 closed NOT_REACHED")
 		returnToQueue(t, nurse, late.ID)
 		time.Sleep(2 * time.Second)
@@ -194,14 +194,14 @@ func TestTransfersIgnoreCapacityAndRespectClosing(t *testing.T) {
 // Near closing time the estimate tells whether the turn still comes.
 func TestTurnBeforeClosing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		until(at(t, 12, 0))
+		until(at(t, 14, 20))
 		s := apptest.New(t)
 		nurse := available(t, s, store.Staff{ID: "nurse", QueueIDs: []string{dental}, Capacity: 1})
 		desk := watchDesk(t, nurse, "")
 		for range 11 {
 			c := start(t, s, startIn(dental))
 			take(t, nurse, c.ID)
-			time.Sleep(10 * time.Minute)
+			time.Sleep(2 * time.Minute)
 			closeConversation(t, nurse, c.ID)
 		}
 		before := func() kuplav1.TurnBeforeClosing {
@@ -214,25 +214,28 @@ func TestTurnBeforeClosing(t *testing.T) {
 			}
 			return res.GetStatus().GetEstimate().GetTurnBeforeClosing()
 		}
-		until(at(t, 14, 0))
 		take(t, nurse, start(t, s, startIn(dental)).ID)
 		time.Sleep(time.Second)
 		if got := before(); got != kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_EXPECTED {
-			t.Errorf("with an hour and a half left and 10 minutes a conversation it is%s", short(got))
+			t.Errorf("with 48 minutes left and 2 minutes a conversation it is%s", short(got))
 		}
-		for range 14 {
-			start(t, s, startIn(dental))
+		var line []apptest.Customer
+		for range 29 {
+			line = append(line, start(t, s, startIn(dental)))
 		}
 		time.Sleep(time.Second)
 		if got := before(); got != kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_UNLIKELY {
-			t.Errorf("behind fourteen conversations of 10 minutes it is%s", short(got))
+			t.Errorf("behind 30 conversations of 2 minutes it is%s", short(got))
 		}
 		// Those who wait are told for their own place.
-		first, last := start(t, s, startIn(dental)), start(t, s, startIn(dental))
-		for _, c := range []apptest.Customer{first, last} {
-			if got := snapshotOf(t, c.Clients, c.ID).GetPlace().GetEstimate().GetTurnBeforeClosing(); got !=
-				kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_UNLIKELY {
-				t.Errorf("at the end of the line it is%s", short(got))
+		for position, want := range map[int]kuplav1.TurnBeforeClosing{
+			1:  kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_EXPECTED,
+			24: kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_UNCERTAIN,
+			29: kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_UNLIKELY,
+		} {
+			c := line[position-1]
+			if got := snapshotOf(t, c.Clients, c.ID).GetPlace().GetEstimate(); got.GetTurnBeforeClosing() != want {
+				t.Errorf("at %d, with a range of %v, it is%s", position, got.GetRange(), short(got.GetTurnBeforeClosing()))
 			}
 		}
 		desk.wantOpen()

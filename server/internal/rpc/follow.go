@@ -372,6 +372,11 @@ func (st *conversationStream) sendSnapshot() error {
 
 // sendPlace sends the place when it is another than the one sent last.
 func (st *conversationStream) sendPlace() error {
+	if st.log.conv.State != chat.Waiting {
+		// The board may know already that it waits again. Who follows is told by the event first, and by the
+		// snapshot after it; whoever no longer takes part is not told their place at all.
+		return nil
+	}
 	place, ok := st.server.board.Place(st.log.conv.ID)
 	if !ok {
 		return nil

@@ -25,9 +25,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
+	grpcmetadata "google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	"google.golang.org/grpc/status"
+	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -115,12 +115,12 @@ func withBearer(ctx context.Context, token string) context.Context {
 	if token == "" {
 		return ctx
 	}
-	return metadata.AppendToOutgoingContext(ctx, "authorization", bearer(token))
+	return grpcmetadata.AppendToOutgoingContext(ctx, "authorization", bearer(token))
 }
 
 func grpcRefusal(t *testing.T, err error) *refusal {
 	t.Helper()
-	s, ok := status.FromError(err)
+	s, ok := grpcstatus.FromError(err)
 	if !ok {
 		t.Fatalf("%v is no status", err)
 	}
@@ -138,7 +138,7 @@ func grpcRefusal(t *testing.T, err error) *refusal {
 
 func (g grpcSpeaker) call(t *testing.T, token string, m protoreflect.MethodDescriptor, req, res proto.Message) *refusal {
 	t.Helper()
-	var header metadata.MD
+	var header grpcmetadata.MD
 	if err := g.conn.Invoke(withBearer(t.Context(), token), procedureOf(m), req, res, grpc.Header(&header)); err != nil {
 		return grpcRefusal(t, err)
 	}
@@ -759,7 +759,7 @@ func TestHealthOverGRPC(t *testing.T) {
 	}
 	// The standard has NOT_FOUND for a service that the server does not know.
 	_, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{Service: "kupla.v1.Nothing"})
-	if got := status.Code(err); got != codes.NotFound {
+	if got := grpcstatus.Code(err); got != codes.NotFound {
 		t.Errorf("check of no service: %v, want not found", err)
 	}
 	list, err := client.List(t.Context(), &healthpb.HealthListRequest{})
@@ -820,7 +820,7 @@ func TestReflection(t *testing.T) {
 			t.Errorf("reflection tells of %q, and not of %s", names, service)
 		}
 	}
-	if names, err := list(rpc.HTTPConfig{}); status.Code(err) != codes.Unimplemented {
+	if names, err := list(rpc.HTTPConfig{}); grpcstatus.Code(err) != codes.Unimplemented {
 		t.Errorf("reflection that is off answers %q, %v", names, err)
 	}
 }

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,7 @@ import (
 // A transfer to a queue is for the targets that the queue has; between health and social care the customer must
 // have agreed, which the log says.
 func TestTransferToQueue(t *testing.T) {
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		from, to string
 		agreed   bool
 		reason   kuplav1.ErrorReason
@@ -33,45 +34,47 @@ func TestTransferToQueue(t *testing.T) {
 		"to a queue that is no target, agreed":   {from: apptest.Queue, to: "social-guidance", agreed: true, reason: kuplav1.ErrorReason_ERROR_REASON_TRANSFER_NOT_ALLOWED, code: connect.CodeFailedPrecondition},
 		"to the queue itself":                    {from: apptest.Queue, to: apptest.Queue, reason: kuplav1.ErrorReason_ERROR_REASON_TRANSFER_NOT_ALLOWED, code: connect.CodeFailedPrecondition},
 		"to a queue that does not exist":         {from: apptest.Queue, to: "no-such", reason: kuplav1.ErrorReason_ERROR_REASON_QUEUE_NOT_FOUND, code: connect.CodeNotFound},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				// A Tuesday morning, when all of them are open.
-				until(at(t, 10, 0).AddDate(0, 0, 1))
-				s := apptest.New(t)
-				nurse := available(t, s, store.Staff{ID: "nurse", QueueIDs: []string{c.from}})
-				customer := start(t, s, startIn(c.from))
-				arrival := customer.Start.GetConversation().GetArrivalTime().AsTime()
-				take(t, nurse, customer.ID)
-				time.Sleep(time.Minute)
-				res, err := nurse.Desk.TransferConversation(t.Context(), toQueue(customer.ID, c.to, c.agreed))
-				conv := snapshotOf(t, customer.Clients, customer.ID).GetConversation()
-				if c.reason != 0 {
-					apptest.WantReason(t, err, c.code, c.reason)
-					if conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_ACTIVE || conv.GetLastSequence() != 2 {
-						t.Errorf("a refused transfer changed the conversation: %v", conv)
-					}
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				if conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_WAITING || conv.GetQueueId() != c.to ||
-					!conv.GetTransferred() || !conv.GetArrivalTime().AsTime().Equal(arrival) {
-					t.Errorf("the conversation is %v", conv)
-				}
-				if got := res.GetConversation(); got.GetQueueId() != c.to || len(got.GetCapabilities()) > 0 {
-					t.Errorf("whoever transferred it is told %v", got)
-				}
-				events := eventsOf(t, customer.Clients, customer.ID)
-				tr := events[2].GetTransferred()
-				if tr.GetSourceQueueId() != c.from || tr.GetQueueId() != c.to || tr.GetParticipantId() != "" ||
-					tr.GetCustomerAgreed() != c.agreed || events[2].GetParticipantId() != "professional-1" {
-					t.Errorf("the log has %v", events[2])
-				}
-			})
-		})
 	}
+	synctest.Test(t, func(t *testing.T) {
+		until(at(t, 10, 0).AddDate(0, 0, 1)) // A Tuesday morning, when all of them are open.
+		s := apptest.New(t)
+		nurse := available(t, s, store.Staff{
+			ID: "nurse", QueueIDs: []string{apptest.Queue, dental, "mental-health", "social-guidance"}, Capacity: 50,
+		})
+		for name, c := range cases {
+			customer := start(t, s, startIn(c.from))
+			arrival := customer.Start.GetConversation().GetArrivalTime().AsTime()
+			take(t, nurse, customer.ID)
+			time.Sleep(time.Second)
+			res, err := nurse.Desk.TransferConversation(t.Context(), toQueue(customer.ID, c.to, c.agreed))
+			conv := snapshotOf(t, customer.Clients, customer.ID).GetConversation()
+			if c.reason != 0 {
+				if apptest.Reason(err) != c.reason.String()[len("ERROR_REASON_"):] || connect.CodeOf(err) != c.code {
+					t.Errorf("%s: %v, want%s", name, err, short(c.reason))
+				}
+				if conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_ACTIVE || conv.GetLastSequence() != 2 {
+					t.Errorf("%s: a refused transfer changed the conversation: %v", name, conv)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_WAITING || conv.GetQueueId() != c.to ||
+				!conv.GetTransferred() || !conv.GetArrivalTime().AsTime().Equal(arrival) {
+				t.Errorf("%s: the conversation is %v", name, conv)
+			}
+			if got := res.GetConversation(); got.GetQueueId() != c.to || len(got.GetCapabilities()) > 0 {
+				t.Errorf("%s: whoever transferred it is told %v", name, got)
+			}
+			event := eventsOf(t, customer.Clients, customer.ID)[2]
+			if tr := event.GetTransferred(); tr.GetSourceQueueId() != c.from || tr.GetQueueId() != c.to ||
+				tr.GetParticipantId() != "" || tr.GetCustomerAgreed() != c.agreed || event.GetParticipantId() != "professional-1" {
+				t.Errorf("%s: the log has %v", name, event)
+			}
+		}
+	})
 }
 
 // Whoever comes by transfer keeps the arrival, and goes before those of the target queue who came later.
@@ -104,7 +107,7 @@ func TestTransferKeepsTheArrival(t *testing.T) {
 // A transfer to a colleague is for one who is there and available, speaks the customer's language, has room, and
 // answers the queue or one that it may go to. Then the colleague leads.
 func TestTransferToColleague(t *testing.T) {
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		colleague store.Staff
 		is        kuplav1.Availability
 		absent    bool // the colleague's connection is lost
@@ -154,59 +157,54 @@ func TestTransferToColleague(t *testing.T) {
 		"oneself": {
 			target: "nurse", reason: kuplav1.ErrorReason_ERROR_REASON_ALREADY_PARTICIPANT, code: connect.CodeFailedPrecondition,
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				onMonday(t)
-				s := apptest.New(t)
-				nurse := available(t, s, store.Staff{ID: "nurse", QueueIDs: []string{"mental-health"}})
-				m := c.colleague
-				m.ID = "colleague"
-				if m.QueueIDs == nil {
-					m.QueueIDs = []string{"mental-health"}
-				}
-				colleague := s.Staff(m)
-				if m.Roles == nil {
-					is := c.is
-					if is == 0 {
-						is = kuplav1.Availability_AVAILABILITY_AVAILABLE
-					}
-					setAvailability(t, colleague, is)
-				}
-				if c.absent {
-					time.Sleep(time.Minute)
-				}
-				customer := start(t, s, startIn("mental-health"))
-				take(t, nurse, customer.ID)
-				target := c.target
-				if target == "" {
-					target = "colleague"
-				}
-				_, err := nurse.Desk.TransferConversation(t.Context(), toColleague(customer.ID, target, c.agreed))
-				conv := snapshotOf(t, customer.Clients, customer.ID).GetConversation()
-				if c.reason != 0 {
-					apptest.WantReason(t, err, c.code, c.reason)
-					if conv.GetLastSequence() != 2 {
-						t.Errorf("a refused transfer changed the conversation: %v", conv)
-					}
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				if conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_ACTIVE || conv.GetQueueId() != c.queue {
-					t.Errorf("the conversation is %v", conv)
-				}
-				wantLines(t, eventLines(eventsOf(t, colleague, customer.ID))[2:],
-					"event 3 transferred to "+c.queue, "event 4 joined professional-2")
-				if tr := eventsOf(t, colleague, customer.ID)[2].GetTransferred(); tr.GetParticipantId() != "professional-2" ||
-					tr.GetCustomerAgreed() != c.agreed {
-					t.Errorf("the log has %v", tr)
-				}
-				closeConversation(t, colleague, customer.ID) // Whoever leads may.
-			})
-		})
 	}
+	synctest.Test(t, func(t *testing.T) {
+		onMonday(t)
+		s := apptest.New(t)
+		nurse := available(t, s, store.Staff{ID: "nurse", QueueIDs: []string{"mental-health"}, Capacity: 50})
+		for name, c := range cases {
+			m := c.colleague
+			m.ID = name
+			if m.QueueIDs == nil {
+				m.QueueIDs = []string{"mental-health"}
+			}
+			colleague := s.Staff(m)
+			if m.Roles == nil {
+				setAvailability(t, colleague, max(c.is, kuplav1.Availability_AVAILABILITY_AVAILABLE))
+			}
+			if c.absent {
+				time.Sleep(time.Minute)
+			}
+			setAvailability(t, nurse, kuplav1.Availability_AVAILABILITY_AVAILABLE)
+			customer := start(t, s, startIn("mental-health"))
+			take(t, nurse, customer.ID)
+			_, err := nurse.Desk.TransferConversation(t.Context(),
+				toColleague(customer.ID, cmp.Or(c.target, name), c.agreed))
+			conv := snapshotOf(t, customer.Clients, customer.ID).GetConversation()
+			if c.reason != 0 {
+				if apptest.Reason(err) != c.reason.String()[len("ERROR_REASON_"):] || connect.CodeOf(err) != c.code {
+					t.Errorf("%s: %v, want%s", name, err, short(c.reason))
+				}
+				if conv.GetLastSequence() != 2 {
+					t.Errorf("%s: a refused transfer changed the conversation: %v", name, conv)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_ACTIVE || conv.GetQueueId() != c.queue {
+				t.Errorf("%s: the conversation is %v", name, conv)
+			}
+			events := eventsOf(t, colleague, customer.ID)
+			wantLines(t, eventLines(events)[2:], "event 3 transferred to "+c.queue, "event 4 joined professional-2")
+			if tr := events[2].GetTransferred(); tr.GetParticipantId() != "professional-2" || tr.GetCustomerAgreed() != c.agreed {
+				t.Errorf("%s: the log has %v", name, tr)
+			}
+			closeConversation(t, colleague, customer.ID) // Whoever leads may.
+		}
+	})
 }
 
 // A guest is brought in beside the one who leads, may write and leave, and does not decide. The customer is told

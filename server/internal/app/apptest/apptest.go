@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,6 +76,13 @@ func New(t testing.TB, options ...Option) *Server {
 	for _, option := range options {
 		option(s)
 	}
+	database, err := template()
+	if err == nil {
+		err = os.WriteFile(s.path, database, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("make the database: %v", err)
+	}
 	s.start()
 	t.Cleanup(s.Close)
 	return s
@@ -84,23 +92,47 @@ func (s *Server) start() {
 	s.t.Helper()
 	a, err := app.New(context.Background(), func(ctx context.Context, o store.Options) (store.Store, error) {
 		return sqlite.Open(ctx, s.path, o)
-	}, s.config, s.applyOnce)
+	}, s.config, s.changeOnce)
 	if err != nil {
 		s.t.Fatalf("start server: %v", err)
 	}
 	s.App, s.closed = a, false
 }
 
-// applyOnce puts the demonstration's catalogue, with its changes, into a new store.
-func (s *Server) applyOnce(ctx context.Context, st store.Store) error {
-	if _, err := st.Catalogue(ctx); !errors.Is(err, store.ErrNotFound) {
-		return err
+// template is a database with the demonstration's catalogue in it. To make one is most of what starting a server
+// costs; to copy it, next to nothing.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "apptest")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "kupla.db")
+	st, err := sqlite.Open(context.Background(), path, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	m, err := demo.Catalogue()
+	if err == nil {
+		err = put(context.Background(), st, m)
+	}
+	if err := errors.Join(err, st.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// changeOnce makes the changes of the catalogue that a server begins with.
+func (s *Server) changeOnce(ctx context.Context, st store.Store) error {
+	changes := s.catalogue
+	if s.catalogue = nil; len(changes) == 0 {
+		return nil
 	}
 	m, err := demo.Catalogue()
 	if err != nil {
 		return err
 	}
-	for _, change := range s.catalogue {
+	for _, change := range changes {
 		change(m)
 	}
 	return put(ctx, st, m)

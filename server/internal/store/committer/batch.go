@@ -116,22 +116,22 @@ func (b *batch) run(ctx context.Context, it *item) error {
 			return nil
 		}
 	}
-	a, err := b.prepare(it)
-	if err != nil {
-		it.err = err
-		return nil
+	var a *attempted
+	if a, it.err = b.prepare(it); it.err != nil {
+		return nil //nolint:nilerr // The item's own error is answered to its caller.
 	}
 	if it.err = call(it.fn, a.work); it.err != nil {
-		return nil
+		return nil //nolint:nilerr // As above.
 	}
-	if err := b.check(ctx, a); err != nil {
-		if errors.Is(err, store.ErrUnavailable) {
-			return err
-		}
+	err := b.check(ctx, a)
+	switch {
+	case err == nil:
+		b.apply(it, a)
+	case errors.Is(err, store.ErrUnavailable):
+		return err
+	default:
 		it.err = err
-		return nil
 	}
-	b.apply(it, a)
 	return nil
 }
 
@@ -226,6 +226,34 @@ func (b *batch) staffMember(id string) (store.Staff, bool) {
 // check sees to it that what a change did can be written, and encodes it. It changes nothing in the batch.
 func (b *batch) check(ctx context.Context, a *attempted) error {
 	recorded := a.work.Recorded()
+	if err := b.checkFeedback(ctx, recorded); err != nil {
+		return err
+	}
+	for i, c := range recorded.Started {
+		if _, ok := b.conversations[c.ID]; ok || contains(recorded.Started[:i], c.ID) {
+			return fmt.Errorf("%w: conversation id", store.ErrConflict)
+		}
+	}
+	for _, t := range recorded.ConversationTokens {
+		if !slices.Contains(a.names, t.ConversationID) && !contains(recorded.Started, t.ConversationID) {
+			return errors.New("store: token for a conversation that the change did not name")
+		}
+	}
+	for _, n := range recorded.CaseNotes {
+		if !slices.Contains(a.names, n.ConversationID) && !contains(recorded.Started, n.ConversationID) {
+			return errors.New("store: case note for a conversation that the change did not name")
+		}
+	}
+	return a.encode()
+}
+
+func contains(list []*chat.Conversation, id string) bool {
+	return slices.ContainsFunc(list, func(c *chat.Conversation) bool { return c.ID == id })
+}
+
+// checkFeedback fails with store.ErrConflict for a token that was used, and with store.ErrUnavailable when
+// that cannot be told.
+func (b *batch) checkFeedback(ctx context.Context, recorded *store.Recorded) error {
 	for i, token := range recorded.FeedbackTokens {
 		used := b.used[token] || slices.Contains(recorded.FeedbackTokens[:i], token)
 		if !used {
@@ -238,24 +266,13 @@ func (b *batch) check(ctx context.Context, a *attempted) error {
 			return fmt.Errorf("%w: feedback token", store.ErrConflict)
 		}
 	}
-	began := func(id string) bool {
-		return slices.ContainsFunc(recorded.Started, func(c *chat.Conversation) bool { return c.ID == id })
-	}
-	for i, c := range recorded.Started {
-		if _, ok := b.conversations[c.ID]; ok || slices.ContainsFunc(recorded.Started[:i],
-			func(d *chat.Conversation) bool { return d.ID == c.ID }) {
-			return fmt.Errorf("%w: conversation id", store.ErrConflict)
-		}
-	}
-	for _, t := range recorded.ConversationTokens {
-		if !slices.Contains(a.names, t.ConversationID) && !began(t.ConversationID) {
-			return errors.New("store: token for a conversation that the change did not name")
-		}
-	}
+	return nil
+}
+
+// encode makes the bytes of what the change wrote, and counts them.
+func (a *attempted) encode() error {
+	recorded := a.work.Recorded()
 	for _, n := range recorded.CaseNotes {
-		if !slices.Contains(a.names, n.ConversationID) && !began(n.ConversationID) {
-			return errors.New("store: case note for a conversation that the change did not name")
-		}
 		data, err := record.EncodeCaseNote(n)
 		if err != nil {
 			return err
@@ -317,24 +334,28 @@ func (b *batch) apply(it *item, a *attempted) {
 	b.remember(it, recorded, b.writes.Events[firstEvent:], done.Conversations)
 
 	for _, id := range distinct(it.rows.Queues) {
-		if q := *a.queues[id]; !sameQueue(b.queue(id), q) {
-			q.Waiting = 0
-			q.LastArrival, q.ResumeTime = kept(q.LastArrival), kept(q.ResumeTime)
-			b.queues[id] = q
-			b.writes.Queues = put(b.writes.Queues, q, func(o store.Queue) bool { return o.ID == id })
-			q.Waiting = b.loaded.Counts.Waiting[id]
-			done.Queues = append(done.Queues, q)
+		q := *a.queues[id]
+		if sameQueue(b.queue(id), q) {
+			continue
 		}
+		q.Waiting = 0
+		q.LastArrival, q.ResumeTime = kept(q.LastArrival), kept(q.ResumeTime)
+		b.queues[id] = q
+		b.writes.Queues = put(b.writes.Queues, q, func(o store.Queue) bool { return o.ID == id })
+		q.Waiting = b.loaded.Counts.Waiting[id]
+		done.Queues = append(done.Queues, q)
 	}
 	for _, id := range distinct(it.rows.Staff) {
-		if s, was := *a.staff[id], b.mustStaff(id); !sameStaff(was, s) {
-			s.Conversations = 0
-			s.AvailabilityTime = kept(s.AvailabilityTime)
-			b.staff[id] = s
-			b.writes.Staff = put(b.writes.Staff, s, func(o store.Staff) bool { return o.ID == id })
-			s.Conversations = b.loaded.Counts.Staff[id]
-			done.Staff = append(done.Staff, s)
+		s, was := *a.staff[id], b.mustStaff(id)
+		if sameStaff(was, s) {
+			continue
 		}
+		s.Conversations = 0
+		s.AvailabilityTime = kept(s.AvailabilityTime)
+		b.staff[id] = s
+		b.writes.Staff = put(b.writes.Staff, s, func(o store.Staff) bool { return o.ID == id })
+		s.Conversations = b.loaded.Counts.Staff[id]
+		done.Staff = append(done.Staff, s)
 	}
 	for _, t := range recorded.ConversationTokens {
 		c := b.conversations[t.ConversationID]

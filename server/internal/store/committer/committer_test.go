@@ -33,7 +33,7 @@ func run(t *testing.T, opts committer.Options, test func(b *bench)) {
 			opts.Committed = func(c []store.Committed) { b.db.set(func() { b.told = append(b.told, c) }) }
 		}
 		b.Committer = committer.New(b.db, opts)
-		defer b.Committer.Close()
+		defer b.Close()
 		test(b)
 	})
 }
@@ -199,6 +199,42 @@ func TestRejectedIsFoundByHalving(t *testing.T) {
 	}
 }
 
+// TestRequestTwiceInOneBatch has the committer find the repeat: this database would take it twice.
+func TestRequestTwiceInOneBatch(t *testing.T) {
+	run(t, committer.Options{}, func(b *bench) {
+		b.ok(b.start("c"))
+		ran := map[string]int{}
+		change := func(name string, rows store.Rows, content byte) func() error {
+			return func() error {
+				req := store.Request{Caller: "x", ID: [16]byte{1}, Fingerprint: [8]byte{content}}
+				_, err := b.Change(context.Background(), req, rows, func(w *store.Work) error {
+					ran[name]++
+					if len(rows.Conversations) > 0 {
+						return w.Conversation("c").Post(chat.CustomerID, "hei", w.Now)
+					}
+					return nil
+				})
+				return err
+			}
+		}
+		inside := store.Rows{Conversations: []string{"c"}}
+		errs := b.busy(time.Second,
+			change("event", inside, 1), change("event", inside, 1), change("event", inside, 2),
+			change("apart", store.Rows{}, 1), change("apart", store.Rows{}, 1), change("apart", store.Rows{}, 2),
+		)
+		for i, err := range errs {
+			if i%3 == 2 {
+				b.is(err, store.ErrRequestIDReused)
+			} else {
+				b.ok(err)
+			}
+		}
+		if ran["event"] != 1 || ran["apart"] != 1 || len(b.db.commits) != 1 {
+			b.Errorf("ran %v in %d commits", ran, len(b.db.commits))
+		}
+	})
+}
+
 func TestFailedCommit(t *testing.T) {
 	run(t, committer.Options{}, func(b *bench) {
 		b.ok(b.start("c"))
@@ -298,10 +334,46 @@ func TestGivingUp(t *testing.T) {
 			return w.Conversation("c").Post(chat.CustomerID, "hei", w.Now)
 		})
 		b.is(err, context.DeadlineExceeded)
-		b.Committer.Close()
+		b.Close()
 		if b.db.events["c"] != 2 {
 			b.Error("the change was lost with its caller")
 		}
+	})
+}
+
+// TestGivingUpWhileLoading takes a change back when its batch is gathered and it has not run yet.
+func TestGivingUpWhileLoading(t *testing.T) {
+	run(t, committer.Options{}, func(b *bench) {
+		b.ok(b.start("c"))
+		b.db.set(func() { b.db.load = func() error { time.Sleep(time.Minute); return nil } })
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := b.Change(ctx, store.Request{}, store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
+			b.Error("a change ran that was taken back")
+			return w.Conversation("c").Post(chat.CustomerID, "hei", w.Now)
+		})
+		b.is(err, context.DeadlineExceeded)
+		b.ok(b.post("c", "hei"))
+		if b.db.events["c"] != 2 {
+			b.Errorf("%d events, want 2", b.db.events["c"])
+		}
+	})
+}
+
+// TestFeedbackTokenTwiceInOneBatch has the committer find the second: this database would take it.
+func TestFeedbackTokenTwiceInOneBatch(t *testing.T) {
+	run(t, committer.Options{}, func(b *bench) {
+		give := func() error {
+			_, err := b.Change(context.Background(), store.Request{}, store.Rows{}, func(w *store.Work) error {
+				w.SubmitFeedback([32]byte{1}, store.Feedback{QueueID: "q"})
+				return nil
+			})
+			return err
+		}
+		errs := b.busy(time.Second, give, give)
+		b.ok(errs[0])
+		b.is(errs[1], store.ErrConflict)
+		b.is(give(), store.ErrConflict)
 	})
 }
 
@@ -384,7 +456,7 @@ func TestManyAtOnce(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				go cancel()
 				_, _ = c.Change(ctx, store.Request{}, store.Rows{Conversations: []string{fmt.Sprint(i)}},
-					func(w *store.Work) error { return errDisk })
+					func(*store.Work) error { return errDisk })
 			})
 		}
 	}

@@ -23,10 +23,10 @@ func DecodeCaseNote(data []byte, n *store.CaseNote) error {
 	if err := unmarshal(data, &m); err != nil {
 		return err
 	}
-	n.ID = m.Id
-	n.StaffID = m.StaffId
-	n.DisplayName = m.DisplayName
-	n.Text = m.Text
-	n.Time = Time(m.Time)
+	n.ID = m.GetId()
+	n.StaffID = m.GetStaffId()
+	n.DisplayName = m.GetDisplayName()
+	n.Text = m.GetText()
+	n.Time = Time(m.GetTime())
 	return nil
 }

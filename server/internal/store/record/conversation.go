@@ -54,28 +54,28 @@ func DecodeConversation(data []byte) (*chat.Conversation, error) {
 		return nil, err
 	}
 	c := &chat.Conversation{
-		ID:                   m.Id,
-		QueueID:              m.QueueId,
-		State:                chat.State(m.State),
-		Language:             m.Language,
-		CreateTime:           Time(m.CreateTime),
-		ArrivalTime:          Time(m.ArrivalTime),
-		TakeTime:             Time(m.TakeTime),
-		CloseTime:            Time(m.CloseTime),
-		CloseReason:          chat.CloseReason(m.CloseReason),
-		Transferred:          m.Transferred,
-		NoticeVersion:        m.NoticeVersion,
-		Origin:               m.Origin,
-		ReadMarks:            make(map[string]int32, len(m.ReadMarks)),
-		LastSequence:         m.LastSequence,
-		LastEventTime:        Time(m.LastEventTime),
-		LastStaffMessageTime: Time(m.LastStaffMessageTime),
+		ID:                   m.GetId(),
+		QueueID:              m.GetQueueId(),
+		State:                chat.State(m.GetState()),
+		Language:             m.GetLanguage(),
+		CreateTime:           Time(m.GetCreateTime()),
+		ArrivalTime:          Time(m.GetArrivalTime()),
+		TakeTime:             Time(m.GetTakeTime()),
+		CloseTime:            Time(m.GetCloseTime()),
+		CloseReason:          chat.CloseReason(m.GetCloseReason()),
+		Transferred:          m.GetTransferred(),
+		NoticeVersion:        m.GetNoticeVersion(),
+		Origin:               m.GetOrigin(),
+		ReadMarks:            make(map[string]int32, len(m.GetReadMarks())),
+		LastSequence:         m.GetLastSequence(),
+		LastEventTime:        Time(m.GetLastEventTime()),
+		LastStaffMessageTime: Time(m.GetLastStaffMessageTime()),
 	}
-	c.Participants = slices.Grow(c.Participants, len(m.Participants))
-	for _, p := range m.Participants {
+	c.Participants = slices.Grow(c.Participants, len(m.GetParticipants()))
+	for _, p := range m.GetParticipants() {
 		c.Participants = append(c.Participants, participant(p))
 	}
-	for _, r := range m.ReadMarks {
+	for _, r := range m.GetReadMarks() {
 		c.ReadMarks[r.GetParticipantId()] = r.GetSequence()
 	}
 	return c, nil

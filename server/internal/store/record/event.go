@@ -51,8 +51,8 @@ func DecodeEvent(sequence int32, at time.Time, payload []byte) (chat.Event, erro
 	if err := unmarshal(payload, &m); err != nil {
 		return chat.Event{}, err
 	}
-	e := chat.Event{Sequence: sequence, Time: at, ParticipantID: m.ParticipantId}
-	switch k := m.Kind.(type) {
+	e := chat.Event{Sequence: sequence, Time: at, ParticipantID: m.GetParticipantId()}
+	switch k := m.GetKind().(type) {
 	case *recordv1.Event_MessagePosted:
 		e.Kind = chat.MessagePosted{Text: k.MessagePosted.GetText()}
 	case *recordv1.Event_ParticipantJoined:

@@ -23,11 +23,11 @@ func DecodeStaffProfile(data []byte, s *store.Staff) error {
 	if err := unmarshal(data, &m); err != nil {
 		return err
 	}
-	s.DisplayName = m.DisplayName
-	s.Roles = roles(m.Roles)
-	s.QueueIDs = m.QueueIds
-	s.Languages = m.Languages
-	s.Capacity = int(m.Capacity)
+	s.DisplayName = m.GetDisplayName()
+	s.Roles = roles(m.GetRoles())
+	s.QueueIDs = m.GetQueueIds()
+	s.Languages = m.GetLanguages()
+	s.Capacity = int(m.GetCapacity())
 	return nil
 }
 
@@ -49,11 +49,11 @@ func DecodeStaffToken(data []byte, t *store.StaffToken) error {
 	if err := unmarshal(data, &m); err != nil {
 		return err
 	}
-	t.Label = m.Label
-	t.Roles = roles(m.Roles)
-	t.CreateTime = Time(m.CreateTime)
-	t.ExpireTime = Time(m.ExpireTime)
-	t.RevokeTime = Time(m.RevokeTime)
+	t.Label = m.GetLabel()
+	t.Roles = roles(m.GetRoles())
+	t.CreateTime = Time(m.GetCreateTime())
+	t.ExpireTime = Time(m.GetExpireTime())
+	t.RevokeTime = Time(m.GetRevokeTime())
 	return nil
 }
 

@@ -26,7 +26,7 @@ func BenchmarkBare(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 			exec := func(q *query, args ...any) {
 				if _, err := s.engine.exec(ctx, q, args...); err != nil {
 					b.Fatal(err)
@@ -75,13 +75,13 @@ func BenchmarkAmongMany(b *testing.B) {
 			if s, err = Open(ctx, path, store.Options{}); err != nil {
 				b.Fatal(err)
 			}
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 			opened := time.Since(before)
 			if err := begins(s, "c"); err != nil {
 				b.Fatal(err)
 			}
 			// What a first message loads is not what each does.
-			if err := posts(s, "c", "Hei"); err != nil {
+			if err := posts(s, "Hei"); err != nil {
 				b.Fatal(err)
 			}
 			s.pages(b, true)
@@ -129,11 +129,13 @@ func (s *Store) insertClosed(ctx context.Context, n int) error {
 	}
 	for _, into := range []string{
 		`conversation SELECT i, 'closed-' || i, 2, 'q', 3, i, 2, ?1 FROM n`,
-		`event SELECT NULL, i, 1, i, NULL, NULL, ?1 FROM n`,
-		`event SELECT NULL, i, 2, i, randomblob(16), randomblob(8), ?1 FROM n`,
+		`event (conversation_key, sequence, at, payload) SELECT i, 1, i, ?1 FROM n`,
+		`event (conversation_key, sequence, at, request_key, fingerprint, payload)
+			SELECT i, 2, i, randomblob(16), randomblob(8), ?1 FROM n`,
 		`conversation_token SELECT randomblob(32), i, 'customer', i FROM n WHERE ?1 IS NOT NULL`,
-		`contact SELECT NULL, 'closed-' || i, 'q', 'fi', i, i, i, 1 FROM n WHERE ?1 IS NOT NULL`,
-		`request SELECT randomblob(16), randomblob(8), 'closed-' || i, 1, '', i FROM n WHERE ?1 IS NOT NULL`,
+		`contact (conversation_id, queue_id, language, create_time, take_time, close_time, close_reason)
+			SELECT 'closed-' || i, 'q', 'fi', i - 2, i - 1, i, 1 FROM n WHERE ?1 IS NOT NULL`,
+		`request SELECT 0, randomblob(16), randomblob(8), 'closed-' || i, 1, '', i FROM n WHERE ?1 IS NOT NULL`,
 	} {
 		if _, err := s.engine.conn.ExecContext(ctx, fmt.Sprintf(
 			`WITH RECURSIVE n(i) AS (SELECT 1 WHERE %d > 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO %s`,

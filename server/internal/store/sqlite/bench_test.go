@@ -28,7 +28,7 @@ func BenchmarkAppend(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 			for i := range senders {
 				if err := start(ctx, s, fmt.Sprintf("conversation-%d", i)); err != nil {
 					b.Fatal(err)

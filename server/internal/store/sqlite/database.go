@@ -84,8 +84,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
-	return dir.Sync()
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // lockServer takes the lock that only one server has, or fails with store.ErrInUse.
@@ -146,8 +145,11 @@ func migrate(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	db.SetMaxOpenConns(1)
+	return errors.Join(bringUp(ctx, db), db.Close())
+}
+
+func bringUp(ctx context.Context, db *sql.DB) error {
 	p, current, target, err := versions(ctx, db)
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
@@ -211,7 +213,7 @@ func (c *connection) statement(ctx context.Context, q *query) (*sql.Stmt, error)
 }
 
 func (c *connection) exec(ctx context.Context, q *query, args ...any) (sql.Result, error) {
-	s, err := c.statement(ctx, q)
+	s, err := c.statement(ctx, q) //nolint:sqlclosecheck // Closed with the connection.
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +222,7 @@ func (c *connection) exec(ctx context.Context, q *query, args ...any) (sql.Resul
 
 // row reads one row. It returns sql.ErrNoRows when there is none.
 func (c *connection) row(ctx context.Context, q *query, args []any, into ...any) error {
-	s, err := c.statement(ctx, q)
+	s, err := c.statement(ctx, q) //nolint:sqlclosecheck // Closed with the connection.
 	if err != nil {
 		return err
 	}
@@ -241,7 +243,7 @@ func eachRow(ctx context.Context, s *sql.Stmt, args []any, scan func(*sql.Rows) 
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // What went wrong is in rows.Err.
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err
@@ -294,6 +296,7 @@ func openPool(ctx context.Context, path string) (*pool, error) {
 	db.SetMaxIdleConns(n)
 	p := &pool{db: db, statements: make([]*sql.Stmt, len(queries))}
 	for _, q := range reading {
+		//nolint:sqlclosecheck // Closed with the pool.
 		if p.statements[q.index], err = db.PrepareContext(ctx, q.text); err != nil {
 			return nil, errors.Join(err, p.close())
 		}

@@ -217,11 +217,27 @@ func (e *engine) Commit(ctx context.Context, w *committer.Writes) error {
 func (e *engine) Rollback(context.Context) { e.abort() }
 
 func (e *engine) write(ctx context.Context, w *committer.Writes) error {
+	// Conversations first: what else is written refers to them.
+	for _, write := range []func(context.Context, *committer.Writes) error{
+		e.writeConversations, e.writeEvents, e.writeBeside, e.writeState, e.writeFeedback,
+	} {
+		if err := write(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *engine) writeConversations(ctx context.Context, w *committer.Writes) error {
 	for _, c := range w.Conversations {
 		if err := e.writeConversation(ctx, c); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (e *engine) writeEvents(ctx context.Context, w *committer.Writes) error {
 	for i := range w.Events {
 		v := &w.Events[i]
 		var key, fingerprint any // NULL for most
@@ -233,6 +249,11 @@ func (e *engine) write(ctx context.Context, w *committer.Writes) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// writeBeside writes what belongs to conversations and is not in their log.
+func (e *engine) writeBeside(ctx context.Context, w *committer.Writes) error {
 	for i := range w.Requests {
 		r := &w.Requests[i]
 		if _, err := e.exec(ctx, insertRequest, r.ConversationKey, r.Key[:], r.Fingerprint[:], r.Result.ConversationID,
@@ -260,6 +281,11 @@ func (e *engine) write(ctx context.Context, w *committer.Writes) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// writeState writes queues, staff and the catalogue.
+func (e *engine) writeState(ctx context.Context, w *committer.Writes) error {
 	for _, q := range w.Queues {
 		if _, err := e.exec(ctx, putQueue,
 			q.ID, record.Micros(q.LastArrival), q.Paused, record.Micros(q.ResumeTime)); err != nil {
@@ -277,11 +303,10 @@ func (e *engine) write(ctx context.Context, w *committer.Writes) error {
 		}
 	}
 	if c := w.Catalogue; c != nil {
-		if _, err := e.exec(ctx, putCatalogue, blob(c.Data), c.Etag, record.Micros(c.ApplyTime)); err != nil {
-			return err
-		}
+		_, err := e.exec(ctx, putCatalogue, blob(c.Data), c.Etag, record.Micros(c.ApplyTime))
+		return err
 	}
-	return e.writeFeedback(ctx, w)
+	return nil
 }
 
 func (e *engine) writeConversation(ctx context.Context, c *committer.ConversationWrite) error {

@@ -80,7 +80,15 @@ func (m *memory) keep(c committer.Conversation, bytes int, epoch int64) {
 	}
 }
 
-// token and keepToken need no epoch: a conversation's token never changes.
+// conversationsOf is how many conversations a staff member takes part in.
+func (m *memory) conversationsOf(staffID string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.counts.Staff[staffID]
+}
+
+// token and keepToken need no epoch: a conversation's token never changes. What deletes conversations once
+// they are old has to make it forgotten here too.
 func (m *memory) token(hash [32]byte) (store.ConversationToken, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,18 +6,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
 // TestNoStatementScans asks the database how it would run each statement there is. A scan of conversations,
 // events or anything else that grows for years would cost more each year.
 func TestNoStatementScans(t *testing.T) {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "kupla.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openHere(t, filepath.Join(t.TempDir(), "kupla.db"))
 	// These stay small: as many as a county has queues, staff members and tokens of theirs.
 	small := regexp.MustCompile(`^SCAN (queue|staff|staff_token|staff_seen)( |$)`)
 	// These are no tables: the arguments of the statement itself.
@@ -28,23 +22,7 @@ func TestNoStatementScans(t *testing.T) {
 		if strings.HasPrefix(q.text, "BEGIN") || q == commit || q == rollback {
 			continue
 		}
-		rows, err := s.engine.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q.text,
-			make([]any, strings.Count(q.text, "?"))...)
-		if err != nil {
-			t.Fatalf("%s: %v", q.text, err)
-		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, detail)
-		}
-		if err := rows.Close(); err != nil {
-			t.Fatal(err)
-		}
+		plan := explain(t, s, q)
 		for _, step := range plan {
 			switch {
 			case !strings.HasPrefix(step, "SCAN"):
@@ -61,6 +39,30 @@ func TestNoStatementScans(t *testing.T) {
 			t.Errorf("%s\n\tsorts: %s", q.text, strings.Join(plan, "; "))
 		}
 	}
+}
+
+// explain is how the database would run a statement, step by step.
+func explain(t *testing.T, s *Store, q *query) []string {
+	t.Helper()
+	rows, err := s.engine.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q.text,
+		make([]any, strings.Count(q.text, "?"))...)
+	if err != nil {
+		t.Fatalf("%s: %v", q.text, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }
 
 // TestStatementsStandInOnePlace keeps every statement where the test above finds it.

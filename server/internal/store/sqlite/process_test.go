@@ -24,7 +24,7 @@ func command(t *testing.T, task, path string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program)
+	cmd := exec.CommandContext(context.Background(), program)
 	cmd.Env = append(os.Environ(), childTask+"="+task, childPath+"="+path)
 	cmd.Stderr = os.Stderr
 	return cmd
@@ -240,7 +240,7 @@ func TestAdministratorBesideServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer shared.Close()
+	t.Cleanup(func() { _ = shared.Close() })
 	if m, err := shared.Staff(ctx, "maita"); err != nil || m.Availability != store.Available {
 		t.Errorf("the command sees %+v, %v", m, err)
 	}
@@ -261,6 +261,13 @@ func TestAdministratorBesideServer(t *testing.T) {
 	all, err := shared.AllStaff(ctx)
 	if err != nil || len(all) != 1 {
 		t.Errorf("all staff: %+v, %v", all, err)
+	}
+
+	if err := shared.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := shared.PutStaff(ctx, store.Staff{ID: "late"}); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("wrote after it was closed: %v", err)
 	}
 
 	close(stop)

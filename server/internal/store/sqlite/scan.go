@@ -47,7 +47,8 @@ func scanRequest(scan scanner) (conversation int64, key [16]byte, r remembered, 
 	if err := fill(key[:], stored); err != nil {
 		return 0, key, r, err
 	}
-	return conversation, key, r, fill(r.Fingerprint[:], fingerprint)
+	err = fill(r.Fingerprint[:], fingerprint)
+	return conversation, key, r, err
 }
 
 func scanStaff(s *store.Staff, scan scanner) error {

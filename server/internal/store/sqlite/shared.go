@@ -18,9 +18,10 @@ import (
 // Shared is a database as an administrator's command has it open, beside the server or without one. It has
 // what such commands need and nothing that the server keeps in memory. It is safe for concurrent use.
 type Shared struct {
-	mu         sync.Mutex // of connection
+	mu         sync.Mutex // of connection and closed
 	connection *connection
 	pool       *pool
+	closed     bool
 }
 
 // OpenShared opens the database in the file at path for an administrator's command, while a server may
@@ -70,7 +71,7 @@ func schemaReady(ctx context.Context, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // It only reads.
 	var n int
 	if err := db.QueryRowContext(ctx,
 		`SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`).Scan(&n); err != nil {
@@ -93,14 +94,16 @@ func schemaReady(ctx context.Context, path string) (bool, error) {
 func (s *Shared) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	var errs []error
 	if s.pool != nil {
 		errs = append(errs, s.pool.close())
-		s.pool = nil
 	}
 	if s.connection != nil {
 		errs = append(errs, s.connection.close())
-		s.connection = nil
 	}
 	return errors.Join(errs...)
 }
@@ -109,6 +112,9 @@ func (s *Shared) Close() error {
 func (s *Shared) PutStaff(ctx context.Context, m store.Staff) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
 	return s.connection.putStaff(ctx, m)
 }
 
@@ -117,6 +123,9 @@ func (s *Shared) PutStaff(ctx context.Context, m store.Staff) error {
 func (s *Shared) PutStaffToken(ctx context.Context, t store.StaffToken) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
 	return s.connection.putStaffToken(ctx, t)
 }
 
@@ -153,8 +162,7 @@ func (c *connection) putStaffToken(ctx context.Context, t store.StaffToken) erro
 	}
 	return c.transact(ctx, func() error {
 		_, err := c.exec(ctx, putStaffToken, t.ID, t.Hash[:], t.StaffID, record.Micros(t.CreateTime), data)
-		var e *sqlitedriver.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*sqlitedriver.Error](err); ok {
 			switch e.Code() {
 			case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 				return fmt.Errorf("%w: staff", store.ErrNotFound)

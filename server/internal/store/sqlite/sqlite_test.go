@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -43,9 +44,10 @@ func begins(s *Store, id string) error {
 	return err
 }
 
-func posts(s *Store, id, text string) error {
-	_, err := s.Change(context.Background(), store.Request{}, store.Rows{Conversations: []string{id}},
-		func(w *store.Work) error { return w.Conversation(id).Post(chat.CustomerID, text, w.Now) })
+// posts writes to the conversation that is called c.
+func posts(s *Store, text string) error {
+	_, err := s.Change(context.Background(), store.Request{}, store.Rows{Conversations: []string{"c"}},
+		func(w *store.Work) error { return w.Conversation("c").Post(chat.CustomerID, text, w.Now) })
 	return err
 }
 
@@ -58,9 +60,7 @@ func TestEveryConnection(t *testing.T) {
 			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000",
 			"wal_autocheckpoint": strconv.Itoa(checkpointPages),
 		}
-		for k, v := range more {
-			want[k] = v
-		}
+		maps.Copy(want, more)
 		for pragma, value := range want {
 			var got string
 			if err := conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {
@@ -77,7 +77,7 @@ func TestEveryConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { _ = conn.Close() })
 		check(fmt.Sprint("reader ", i), conn, map[string]string{"query_only": "1"})
 		if _, err := conn.ExecContext(t.Context(), "DELETE FROM queue"); err == nil {
 			t.Error("a reader can write")
@@ -135,7 +135,9 @@ func TestOpenWhereItCannot(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("the lock is still held: %v", err)
 	}
-	lock.Close()
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestMigrations(t *testing.T) {
@@ -191,7 +193,7 @@ func fillUp(t *testing.T, s *Store, before int) int {
 	t.Helper()
 	text := strings.Repeat("täynnä ", 300)
 	for n := before; ; n++ {
-		err := posts(s, "c", text)
+		err := posts(s, text)
 		if err != nil {
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "full") {
 				t.Fatalf("message %d: %v", n, err)
@@ -227,7 +229,7 @@ func intact(t *testing.T, s *Store, messages int) {
 	}
 }
 
-func recovers(t *testing.T, s *Store, path string, full func(*Store), free func(*Store)) {
+func recovers(t *testing.T, s *Store, path string, full, free func(*Store)) {
 	t.Helper()
 	if err := begins(s, "c"); err != nil {
 		t.Fatal(err)
@@ -247,7 +249,7 @@ func recovers(t *testing.T, s *Store, path string, full func(*Store), free func(
 		if err := s.Healthy(t.Context()); err != nil {
 			t.Errorf("with room again: %v", err)
 		}
-		if err := posts(s, "c", "taas"); err != nil {
+		if err := posts(s, "taas"); err != nil {
 			t.Errorf("with room again: %v", err)
 		}
 		messages++
@@ -291,10 +293,10 @@ func TestUnknownWriter(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := posts(s, "c", "hei"); !errors.Is(err, store.ErrUnavailable) {
+	if err := posts(s, "hei"); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("wrote over what another has written: %v", err)
 	}
-	if err := posts(s, "c", "hei"); err != nil {
+	if err := posts(s, "hei"); err != nil {
 		t.Errorf("after reading it again: %v", err)
 	}
 	intact(t, s, 1)

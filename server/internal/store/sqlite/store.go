@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -307,7 +308,8 @@ func (s *Store) StaffToken(ctx context.Context, hash [32]byte) (store.StaffToken
 	if err := s.row(ctx, selectStaffToken, []any{hash[:]}, &t.ID, &t.StaffID, &data); err != nil {
 		return store.StaffToken{}, err
 	}
-	return t, record.DecodeStaffToken(data, &t)
+	err := record.DecodeStaffToken(data, &t)
+	return t, err
 }
 
 // StaffTokens is store.Store's.
@@ -327,6 +329,7 @@ func (s *Store) PutStaff(ctx context.Context, m store.Staff) error {
 		if err != nil {
 			return nil, failure(err)
 		}
+		after.Conversations = s.memory.conversationsOf(m.ID)
 		return []store.Committed{{Staff: []store.Staff{after}}}, nil
 	})
 }
@@ -431,7 +434,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	value, ok := s.secrets[name]
 	s.secretsMu.Unlock()
 	if ok {
-		return value, nil
+		return bytes.Clone(value), nil
 	}
 	err := s.committer.Do(ctx, func(ctx context.Context) ([]store.Committed, error) {
 		fresh := make([]byte, 32)
@@ -452,7 +455,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return value, nil
+	return bytes.Clone(value), nil
 }
 
 // Healthy is store.Store's. It writes: a disk that is full can be read.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -16,21 +17,21 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
-func init() {
-	tests["OneTakerWins"] = oneTakerWins
-	tests["RefusalLeavesNoTrace"] = refusalLeavesNoTrace
-	tests["PanicLeavesNoTrace"] = panicLeavesNoTrace
-	tests["PoisonFailsAlone"] = poisonFailsAlone
-	tests["CallerGivesUp"] = callerGivesUp
-	tests["QueueCapacityInOneBatch"] = queueCapacityInOneBatch
-	tests["StaffCapacityInOneBatch"] = staffCapacityInOneBatch
-	tests["CountsFollowTheConversations"] = countsFollowTheConversations
-	tests["OriginInOneBatch"] = originInOneBatch
-	tests["OneConversationInOneBatch"] = oneConversationInOneBatch
-	tests["CommittedComesFirst"] = committedComesFirst
-	tests["MissingRows"] = missingRows
-	tests["NowNeverDecreases"] = nowNeverDecreases
-	tests["CloseFinishes"] = closeFinishes
+var batchTests = map[string]func(*suite){
+	"OneTakerWins":                 oneTakerWins,
+	"RefusalLeavesNoTrace":         refusalLeavesNoTrace,
+	"PanicLeavesNoTrace":           panicLeavesNoTrace,
+	"PoisonFailsAlone":             poisonFailsAlone,
+	"CallerGivesUp":                callerGivesUp,
+	"QueueCapacityInOneBatch":      queueCapacityInOneBatch,
+	"StaffCapacityInOneBatch":      staffCapacityInOneBatch,
+	"CountsFollowTheConversations": countsFollowTheConversations,
+	"OriginInOneBatch":             originInOneBatch,
+	"OneConversationInOneBatch":    oneConversationInOneBatch,
+	"CommittedComesFirst":          committedComesFirst,
+	"MissingRows":                  missingRows,
+	"NowNeverDecreases":            nowNeverDecreases,
+	"CloseFinishes":                closeFinishes,
 }
 
 var ignorePending = cmpopts.IgnoreUnexported(chat.Conversation{})
@@ -102,15 +103,15 @@ func (s *suite) unchanged(change func() error) {
 	if heard := s.heard.all(); len(heard) > 0 {
 		s.Errorf("the refused change was told of: %+v", heard)
 	}
-	_, err = s.Conversation(s.ctx, "new")
+	_, err = s.Conversation(s.Context(), "new")
 	s.is(err, store.ErrNotFound)
-	queues, err := s.Queues(s.ctx)
+	queues, err := s.Queues(s.Context())
 	s.ok(err)
 	if len(queues) != 1 || queues[0].Paused {
 		s.Errorf("queues %+v", queues)
 	}
 	// Nor does a later change see it.
-	_, err = s.Change(s.ctx, store.Request{}, everything(), func(w *store.Work) error {
+	_, err = s.Change(s.Context(), store.Request{}, everything(), func(w *store.Work) error {
 		if q := w.Queue("q"); q.Paused || q.Waiting != 1 {
 			s.Errorf("a later change sees queue %+v", q)
 		}
@@ -144,7 +145,7 @@ func refusalLeavesNoTrace(s *suite) {
 	s.start("c", "q")
 	refused := errors.New("refused")
 	s.unchanged(func() error {
-		_, err := s.Change(s.ctx, request("x", 1, 1), everything(), func(w *store.Work) error {
+		_, err := s.Change(s.Context(), request("x", 1, 1), everything(), func(w *store.Work) error {
 			s.ok(changeEverything(w))
 			return refused
 		})
@@ -152,7 +153,7 @@ func refusalLeavesNoTrace(s *suite) {
 		return err
 	})
 	// It is the change that is good, not the store that wrote nothing.
-	_, err := s.Change(s.ctx, request("x", 1, 1), everything(), changeEverything)
+	_, err := s.Change(s.Context(), request("x", 1, 1), everything(), changeEverything)
 	s.ok(err)
 	if c := s.conversation("c"); c.State != chat.Closed {
 		s.Error("the change that did not refuse was not made")
@@ -164,16 +165,15 @@ func panicLeavesNoTrace(s *suite) {
 	s.staff("maita", 1)
 	s.start("c", "q")
 	s.unchanged(func() error {
-		var results []result
-		results = s.together(
+		results := s.together(
 			func() (store.Outcome, error) {
-				return s.Change(s.ctx, request("x", 1, 1), everything(), func(w *store.Work) error {
+				return s.Change(s.Context(), request("x", 1, 1), everything(), func(w *store.Work) error {
 					s.ok(changeEverything(w))
 					panic("salaisuus")
 				})
 			},
 			func() (store.Outcome, error) {
-				return s.Change(s.ctx, request("x", 2, 1), everything(), func(w *store.Work) error {
+				return s.Change(s.Context(), request("x", 2, 1), everything(), func(w *store.Work) error {
 					w.Conversation("not named")
 					return nil
 				})
@@ -193,7 +193,7 @@ func panicLeavesNoTrace(s *suite) {
 	results := s.together(
 		func() (store.Outcome, error) { return s.post(store.Request{}, "c", "ennen") },
 		func() (store.Outcome, error) {
-			return s.Change(s.ctx, store.Request{}, store.Rows{}, func(*store.Work) error { panic(1) })
+			return s.Change(s.Context(), store.Request{}, store.Rows{}, func(*store.Work) error { panic(1) })
 		},
 		func() (store.Outcome, error) { return s.post(store.Request{}, "c", "jälkeen") },
 	)
@@ -219,7 +219,7 @@ func poisonFailsAlone(s *suite) {
 		s.start(id, "q")
 		changes := make([]func() (store.Outcome, error), size)
 		for i := range changes {
-			changes[i] = func() (store.Outcome, error) { return s.post(request(id, uint64(i+1), 1), id, fmt.Sprint(i)) }
+			changes[i] = func() (store.Outcome, error) { return s.post(request(id, uint64(i+1), 1), id, strconv.Itoa(i)) }
 		}
 		changes[at] = func() (store.Outcome, error) { return s.tryStart(request(id, 99, 1), "taken", "q", 0) }
 		var want []string
@@ -231,28 +231,35 @@ func poisonFailsAlone(s *suite) {
 				continue
 			}
 			s.ok(r.err)
-			want = append(want, fmt.Sprint(i))
+			want = append(want, strconv.Itoa(i))
 		}
 		if got := s.texts(id); !slices.Equal(got, want) {
 			s.Errorf("poison at %d: messages %q, want %q", at, got, want)
 		}
-		var told []string
-		for _, c := range s.heard.all() {
-			for _, change := range c.Conversations {
-				for _, e := range change.Events {
-					told = append(told, e.Kind.(chat.MessagePosted).Text)
-				}
-			}
-		}
-		if !slices.Equal(told, want) {
-			s.Errorf("poison at %d: told of %q, want %q", at, told, want)
+		if got := told(s.heard.all()); !slices.Equal(got, want) {
+			s.Errorf("poison at %d: told of %q, want %q", at, got, want)
 		}
 	}
 }
 
+// told are the messages among what was committed.
+func told(committed []store.Committed) []string {
+	var texts []string
+	for _, c := range committed {
+		for _, change := range c.Conversations {
+			for _, e := range change.Events {
+				if m, ok := e.Kind.(chat.MessagePosted); ok {
+					texts = append(texts, m.Text)
+				}
+			}
+		}
+	}
+	return texts
+}
+
 func callerGivesUp(s *suite) {
 	s.start("c", "q")
-	gone, cancel := context.WithCancel(s.ctx)
+	gone, cancel := context.WithCancel(s.Context())
 	cancel()
 	_, err := s.Change(gone, store.Request{}, store.Rows{}, func(*store.Work) error {
 		s.Error("the change of a caller who was gone ran")
@@ -263,7 +270,7 @@ func callerGivesUp(s *suite) {
 	// Before it starts.
 	release := make(chan struct{})
 	started := make(chan error, 1)
-	inside, leave := context.WithCancel(s.ctx)
+	inside, leave := context.WithCancel(s.Context())
 	go func() {
 		_, err := s.Change(inside, request("x", 1, 1), store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
 			<-release
@@ -272,7 +279,7 @@ func callerGivesUp(s *suite) {
 		started <- err
 	}()
 	synctest.Wait()
-	waiting, stop := context.WithCancel(s.ctx)
+	waiting, stop := context.WithCancel(s.Context())
 	gaveUp := make(chan error, 1)
 	go func() {
 		_, err := s.Change(waiting, request("x", 2, 1), store.Rows{Conversations: []string{"c"}}, func(*store.Work) error {
@@ -327,7 +334,7 @@ func queueCapacityInOneBatch(s *suite) {
 	results := s.together(
 		func() (store.Outcome, error) { return s.tryStart(store.Request{}, "too early", "q", capacity) },
 		func() (store.Outcome, error) {
-			return s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{"first"}},
+			return s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{"first"}},
 				func(w *store.Work) error { return w.Conversation("first").LeaveAsCustomer(w.Now) })
 		},
 		func() (store.Outcome, error) { return s.tryStart(store.Request{}, "in time", "q", capacity) },
@@ -379,7 +386,7 @@ func countsFollowTheConversations(s *suite) {
 	rows := store.Rows{
 		Staff: []string{"maita", "pekka"}, Queues: []string{"p", "q"}, Conversations: []string{"c"}, Origin: "o",
 	}
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
 		w.Start(conversation("c", "q", "o", w.Now, w.Queue("q").NextArrival(w.Now)))
 		return nil
 	})
@@ -409,12 +416,12 @@ func countsFollowTheConversations(s *suite) {
 		}, 0, 1, 1, 0, 0, 1},
 		{"leave", func(c *chat.Conversation, now time.Time) error { return c.LeaveAsCustomer(now) }, 0, 0, 0, 0, 0, 3},
 	} {
-		_, err := s.Change(s.ctx, store.Request{}, rows, func(w *store.Work) error {
+		_, err := s.Change(s.Context(), store.Request{}, rows, func(w *store.Work) error {
 			return step.do(w.Conversation("c"), w.Now)
 		})
 		s.ok(err)
 		for range 2 {
-			_, err = s.Change(s.ctx, store.Request{}, rows, func(w *store.Work) error {
+			_, err = s.Change(s.Context(), store.Request{}, rows, func(w *store.Work) error {
 				got := []int{
 					w.Queue("q").Waiting, w.Queue("p").Waiting, w.WaitingFromOrigin(),
 					w.Staff("maita").Conversations, w.Staff("pekka").Conversations, int(w.Conversation("c").State),
@@ -429,7 +436,7 @@ func countsFollowTheConversations(s *suite) {
 			s.reopen()
 		}
 	}
-	open, err := s.OpenConversations(s.ctx)
+	open, err := s.OpenConversations(s.Context())
 	s.ok(err)
 	if len(open) != 0 {
 		s.Errorf("open: %v", open)
@@ -440,7 +447,7 @@ func originInOneBatch(s *suite) {
 	limited := errors.New("limited")
 	start := func(id, origin string) func() (store.Outcome, error) {
 		return func() (store.Outcome, error) {
-			return s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q"}, Origin: origin}, func(w *store.Work) error {
+			return s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}, Origin: origin}, func(w *store.Work) error {
 				if w.WaitingFromOrigin() >= 2 {
 					return limited
 				}
@@ -467,7 +474,7 @@ func oneConversationInOneBatch(s *suite) {
 	kept := *first.Clone()
 	var changes []func() (store.Outcome, error)
 	for i := range 5 {
-		changes = append(changes, func() (store.Outcome, error) { return s.post(request("x", uint64(i+1), 1), "c", fmt.Sprint(i)) })
+		changes = append(changes, func() (store.Outcome, error) { return s.post(request("x", uint64(i+1), 1), "c", strconv.Itoa(i)) })
 	}
 	changes = slices.Insert(changes, 2, func() (store.Outcome, error) { return s.take(store.Request{}, "c", "maita") })
 	for i, r := range s.together(changes...) {
@@ -517,7 +524,7 @@ func committedComesFirst(s *suite) {
 		s.Fatalf("told %+v", told)
 	}
 	change := told[0].Conversations[0]
-	events, err := s.Events(s.ctx, "c", 1, 10)
+	events, err := s.Events(s.Context(), "c", 1, 10)
 	s.ok(err)
 	if diff := cmp.Diff(change.Events, events); diff != "" {
 		s.Errorf("(-told +read):\n%s", diff)
@@ -531,7 +538,7 @@ func committedComesFirst(s *suite) {
 
 	s.staff("maita", 1)
 	s.heard.take()
-	_, err = s.Change(s.ctx, store.Request{}, everything(), changeEverything)
+	_, err = s.Change(s.Context(), store.Request{}, everything(), changeEverything)
 	s.ok(err)
 	told = s.heard.all()
 	if len(told) != 1 {
@@ -556,7 +563,7 @@ func committedComesFirst(s *suite) {
 	}
 
 	// What changes nothing is told to nobody.
-	_, err = s.Change(s.ctx, request("x", 1, 1), everything(), func(w *store.Work) error {
+	_, err = s.Change(s.Context(), request("x", 1, 1), everything(), func(w *store.Work) error {
 		w.Conversation("c")
 		w.Queue("q")
 		w.Staff("maita")
@@ -571,7 +578,7 @@ func committedComesFirst(s *suite) {
 func missingRows(s *suite) {
 	s.staff("maita", 1)
 	run := func(rows store.Rows) (ran bool, err error) {
-		_, err = s.Change(s.ctx, store.Request{}, rows, func(*store.Work) error { ran = true; return nil })
+		_, err = s.Change(s.Context(), store.Request{}, rows, func(*store.Work) error { ran = true; return nil })
 		return ran, err
 	}
 	for _, rows := range []store.Rows{{Conversations: []string{"missing"}}, {Staff: []string{"maita", "missing"}}} {
@@ -581,18 +588,18 @@ func missingRows(s *suite) {
 			s.Errorf("the change ran without %+v", rows)
 		}
 	}
-	_, err := s.Conversation(s.ctx, "missing")
+	_, err := s.Conversation(s.Context(), "missing")
 	s.is(err, store.ErrNotFound)
-	_, err = s.Staff(s.ctx, "missing")
+	_, err = s.Staff(s.Context(), "missing")
 	s.is(err, store.ErrNotFound)
-	_, err = s.Catalogue(s.ctx)
+	_, err = s.Catalogue(s.Context())
 	s.is(err, store.ErrNotFound)
-	events, err := s.Events(s.ctx, "missing", 0, 10)
+	events, err := s.Events(s.Context(), "missing", 0, 10)
 	if err != nil || len(events) > 0 {
 		s.Errorf("events of no conversation: %v, %v", events, err)
 	}
 	// A queue that was never used is one that nobody waits in.
-	_, err = s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"new"}, Catalogue: true}, func(w *store.Work) error {
+	_, err = s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"new"}, Catalogue: true}, func(w *store.Work) error {
 		if *w.Queue("new") != (store.Queue{ID: "new"}) {
 			s.Errorf("a queue that was never used: %+v", w.Queue("new"))
 		}
@@ -602,7 +609,7 @@ func missingRows(s *suite) {
 		return nil
 	})
 	s.ok(err)
-	queues, err := s.Queues(s.ctx)
+	queues, err := s.Queues(s.Context())
 	s.ok(err)
 	if len(queues) > 0 {
 		s.Errorf("queues %+v", queues)
@@ -610,19 +617,19 @@ func missingRows(s *suite) {
 }
 
 func nowNeverDecreases(s *suite) {
-	s.ok(s.Store.Close())
-	clock := []time.Duration{0, 5, 3, 3, 9, 1}
+	s.ok(s.Close())
+	seconds := []int{0, 5, 3, 3, 9, 1}
 	i := 0
 	start := time.Now()
 	s.now = func() time.Time {
-		at := start.Add(clock[min(i, len(clock)-1)] * time.Second)
+		at := start.Add(time.Duration(seconds[min(i, len(seconds)-1)]) * time.Second)
 		i++
 		return at
 	}
 	s.open()
 	var last time.Time
 	look := func() (store.Outcome, error) {
-		return s.Change(s.ctx, store.Request{}, store.Rows{}, func(w *store.Work) error {
+		return s.Change(s.Context(), store.Request{}, store.Rows{}, func(w *store.Work) error {
 			if w.Now.Before(last) {
 				s.Errorf("now is %v, after %v", w.Now, last)
 			}
@@ -633,7 +640,7 @@ func nowNeverDecreases(s *suite) {
 			return nil
 		})
 	}
-	for range len(clock) {
+	for range seconds {
 		_, err := look()
 		s.ok(err)
 	}
@@ -647,32 +654,32 @@ func closeFinishes(s *suite) {
 	s.start("c", "q")
 	release := make(chan struct{})
 	go func() {
-		_, _ = s.Change(s.ctx, store.Request{}, store.Rows{}, func(*store.Work) error { <-release; return nil })
+		_, _ = s.Change(s.Context(), store.Request{}, store.Rows{}, func(*store.Work) error { <-release; return nil })
 	}()
 	synctest.Wait()
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			if _, err := s.post(store.Request{}, "c", fmt.Sprint(i)); err != nil {
+			if _, err := s.post(store.Request{}, "c", strconv.Itoa(i)); err != nil {
 				s.Errorf("accepted before the close: %v", err)
 			}
 		})
 	}
 	synctest.Wait()
-	wg.Go(func() { s.ok(s.Store.Close()) })
+	wg.Go(func() { s.ok(s.Close()) })
 	synctest.Wait()
 	_, err := s.post(store.Request{}, "c", "late")
 	s.is(err, store.ErrClosed)
 	close(release)
 	wg.Wait()
-	_, err = s.Conversation(s.ctx, "c")
+	_, err = s.Conversation(s.Context(), "c")
 	s.is(err, store.ErrClosed)
-	_, err = s.Events(s.ctx, "c", 0, 1)
+	_, err = s.Events(s.Context(), "c", 0, 1)
 	s.is(err, store.ErrClosed)
-	_, err = s.AllStaff(s.ctx)
+	_, err = s.AllStaff(s.Context())
 	s.is(err, store.ErrClosed)
-	s.is(s.Healthy(s.ctx), store.ErrClosed)
-	s.ok(s.Store.Close())
+	s.is(s.Healthy(s.Context()), store.ErrClosed)
+	s.ok(s.Close())
 	s.open()
 	if got := s.texts("c"); len(got) != 20 {
 		s.Errorf("%d messages, want 20", len(got))

@@ -1,9 +1,9 @@
 package storetest
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,85 +13,92 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
-func init() {
-	tests["FollowersNeverMiss"] = followersNeverMiss
-	tests["ArrivalsIncrease"] = arrivalsIncrease
-	tests["EverythingIsKept"] = everythingIsKept
-	tests["CrashLosesNothing"] = crashLosesNothing
-	tests["EventsInPages"] = eventsInPages
+var logTests = map[string]func(*suite){
+	"FollowersNeverMiss": followersNeverMiss,
+	"ArrivalsIncrease":   arrivalsIncrease,
+	"EverythingIsKept":   everythingIsKept,
+	"CrashLosesNothing":  crashLosesNothing,
+	"EventsInPages":      eventsInPages,
 }
 
-// followersNeverMiss has many write to few conversations while followers read as the hub has them do: woken
-// by Committed, reading on from their cursor.
-func followersNeverMiss(s *suite) {
-	const conversations, writers, each = 4, 16, 25
-	s.ok(s.Store.Close())
-	ids := names("c", conversations)
-	wake := map[string]chan struct{}{}
-	next := map[string]int32{} // of Committed alone
-	for _, id := range ids {
-		wake[id] = make(chan struct{}, 1)
-		next[id] = 1
-	}
-	opened, err := s.Harness.Open(store.Options{Committed: func(batch []store.Committed) {
-		for _, c := range batch {
-			for _, change := range c.Conversations {
-				id := change.After.ID
-				for _, e := range change.Events {
-					if e.Sequence != next[id] {
-						s.Errorf("told of event %d of %s, want %d", e.Sequence, id, next[id])
-					}
-					next[id]++
+// wakes is how followers are woken, as the hub does it: one slot for each conversation. It also checks what
+// is told.
+type wakes struct {
+	*suite
+	slots map[string]chan struct{}
+	next  map[string]int32 // the event that comes next, by conversation; of Committed alone
+}
+
+func (w *wakes) committed(batch []store.Committed) {
+	for _, c := range batch {
+		for _, change := range c.Conversations {
+			id := change.After.ID
+			for _, e := range change.Events {
+				if e.Sequence != w.next[id] {
+					w.Errorf("told of event %d of %s, want %d", e.Sequence, id, w.next[id])
 				}
-				if change.After.LastSequence != next[id]-1 {
-					s.Errorf("told of %s at %d with events up to %d", id, change.After.LastSequence, next[id]-1)
-				}
-				select {
-				case wake[id] <- struct{}{}:
-				default:
-				}
+				w.next[id]++
+			}
+			if change.After.LastSequence != w.next[id]-1 {
+				w.Errorf("told of %s at %d with events up to %d", id, change.After.LastSequence, w.next[id]-1)
+			}
+			select {
+			case w.slots[id] <- struct{}{}:
+			default:
 			}
 		}
-	}})
+	}
+}
+
+// follow reads a log as it grows, up to an event. A wake that is missed shows as a deadlock of the bubble.
+func (w *wakes) follow(id string, last int32) {
+	var cursor int32
+	var before time.Time
+	for cursor < last {
+		events, err := w.Events(w.Context(), id, cursor, 10)
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		for _, e := range events {
+			if e.Sequence != cursor+1 || e.Time.Before(before) {
+				w.Errorf("event %d at %v follows %d at %v", e.Sequence, e.Time, cursor, before)
+			}
+			cursor, before = e.Sequence, e.Time
+		}
+		if len(events) == 0 {
+			<-w.slots[id]
+		}
+	}
+}
+
+// followersNeverMiss has many write to few conversations while followers read on from their cursor whenever
+// they are woken.
+func followersNeverMiss(s *suite) {
+	const conversations, writers, each = 4, 16, 25
+	s.ok(s.Close())
+	ids := names("c", conversations)
+	w := &wakes{suite: s, slots: map[string]chan struct{}{}, next: map[string]int32{}}
+	for _, id := range ids {
+		w.slots[id] = make(chan struct{}, 1)
+		w.next[id] = 1
+	}
+	opened, err := s.Open(store.Options{Committed: w.committed})
 	s.ok(err)
 	s.Store = opened
 	s.Cleanup(func() { s.ok(opened.Close()) })
 	for _, id := range ids {
 		s.startTaken(id, "q")
 	}
-	const last = 2 + writers*each
 	var wg sync.WaitGroup
 	for _, id := range ids {
-		wg.Go(func() {
-			var cursor int32
-			var before time.Time
-			for cursor < last {
-				events, err := s.Events(s.ctx, id, cursor, 10)
-				if err != nil {
-					s.Error(err)
-					return
-				}
-				for _, e := range events {
-					if e.Sequence != cursor+1 || e.Time.Before(before) {
-						s.Errorf("event %d at %v follows %d at %v", e.Sequence, e.Time, cursor, before)
-					}
-					cursor, before = e.Sequence, e.Time
-				}
-				if len(events) == 0 {
-					// A missed wake shows as a deadlock of the bubble.
-					<-wake[id]
-				}
-			}
-		})
+		wg.Go(func() { w.follow(id, 2+writers*each) })
 	}
-	for w := range writers {
+	for n := range writers * each {
 		wg.Go(func() {
-			for i := range each {
-				for _, id := range ids {
-					req := request(fmt.Sprint("writer ", w), uint64(i+1), 1)
-					if _, err := s.post(req, id, fmt.Sprint(w, i)); err != nil {
-						s.Error(err)
-					}
+			for _, id := range ids {
+				if _, err := s.post(request("writer", uint64(n+1), 1), id, strconv.Itoa(n)); err != nil {
+					s.Error(err)
 				}
 			}
 		})
@@ -130,7 +137,7 @@ func arrivalsIncrease(s *suite) {
 	}
 	last := check()
 	s.reopen()
-	queues, err := s.Queues(s.ctx)
+	queues, err := s.Queues(s.Context())
 	s.ok(err)
 	if len(queues) != 2 {
 		s.Fatalf("queues %+v", queues)
@@ -144,7 +151,7 @@ func arrivalsIncrease(s *suite) {
 	if at := s.conversation("later").ArrivalTime; !at.After(last["q"]) {
 		s.Errorf("after reopening, arrival %v was given after %v", at, last["q"])
 	}
-	open, err := s.OpenConversations(s.ctx)
+	open, err := s.OpenConversations(s.Context())
 	s.ok(err)
 	if len(open) != 61 {
 		s.Errorf("%d are open, want 61", len(open))
@@ -187,7 +194,7 @@ func (s *suite) live(id string) []chat.Event {
 		},
 	} {
 		time.Sleep(time.Second)
-		_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+		_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 			return do(w.Conversation(id), w.Now)
 		})
 		s.ok(err)
@@ -204,7 +211,7 @@ func (s *suite) live(id string) []chat.Event {
 // everythingIsKept compares conversations, open and closed, and their logs, before and after reopening.
 func everythingIsKept(s *suite) {
 	logs := map[string][]chat.Event{"open": s.live("open"), "closed": s.live("closed")}
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{"closed"}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{"closed"}}, func(w *store.Work) error {
 		return w.Conversation("closed").Close("professional-4", chat.RedirectedToPhone, w.Now)
 	})
 	s.ok(err)
@@ -218,7 +225,7 @@ func everythingIsKept(s *suite) {
 					s.Errorf("%s (-kept +read):\n%s", id, diff)
 				}
 			}
-			events, err := s.Events(s.ctx, id, 0, 100)
+			events, err := s.Events(s.Context(), id, 0, 100)
 			s.ok(err)
 			if diff := cmp.Diff(logs[id], events); diff != "" {
 				s.Errorf("log of %s (-told +read):\n%s", id, diff)
@@ -239,80 +246,105 @@ func everythingIsKept(s *suite) {
 	}
 }
 
+// numbered is one who writes numbered messages to a conversation of their own.
+type numbered struct {
+	id string
+	mu sync.Mutex
+	// sent and acknowledged are the last numbers; stopped ends the writing.
+	sent, acknowledged int
+	stopped            bool
+}
+
+// next is the number to write, 0 when there is none.
+func (n *numbered) next() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped {
+		return 0
+	}
+	n.sent++
+	return n.sent
+}
+
+// write writes until it is stopped, and tells once when so many have been acknowledged.
+func (n *numbered) write(s *suite, enough int, tell func()) {
+	target := s.Store
+	for count := 1; ; count++ {
+		number := n.next()
+		if number == 0 {
+			return
+		}
+		_, err := target.Change(s.Context(), request(n.id, uint64(number), 1), store.Rows{Conversations: []string{n.id}},
+			func(w *store.Work) error {
+				return w.Conversation(n.id).Post(chat.CustomerID, strconv.Itoa(number), w.Now)
+			})
+		if err != nil {
+			s.Error(err)
+			return
+		}
+		n.mu.Lock()
+		n.acknowledged = number
+		n.mu.Unlock()
+		if count == enough {
+			tell()
+		}
+	}
+}
+
 // crashLosesNothing kills the store while it is written to, again and again. What was acknowledged is
 // there, in order and once; what was not may be; and asking again settles which.
 func crashLosesNothing(s *suite) {
 	const writers, rounds, each = 8, 4, 15
-	ids := names("c", writers)
-	for _, id := range ids {
+	all := make([]*numbered, writers)
+	for i, id := range names("c", writers) {
 		s.startTaken(id, "q")
+		all[i] = &numbered{id: id}
 	}
-	sent := make([]int, writers)
-	for round := range rounds {
-		var mu sync.Mutex
-		acknowledged := make([]int, writers) // each writer's messages are numbered from 1
-		var stopped bool
-		enough := make(chan struct{}, writers)
-		var wg sync.WaitGroup
-		target := s.Store
-		for w, id := range ids {
-			wg.Go(func() {
-				for n := 1; ; n++ {
-					mu.Lock()
-					if stopped {
-						mu.Unlock()
-						return
-					}
-					sent[w]++
-					number := sent[w]
-					mu.Unlock()
-					_, err := target.Change(s.ctx, request(id, uint64(number), 1), store.Rows{Conversations: []string{id}},
-						func(w *store.Work) error {
-							return w.Conversation(id).Post(chat.CustomerID, fmt.Sprint(number), w.Now)
-						})
-					if err != nil {
-						s.Errorf("round %d: %v", round, err)
-						return
-					}
-					mu.Lock()
-					acknowledged[w] = number
-					mu.Unlock()
-					if n == each {
-						enough <- struct{}{}
-					}
-				}
-			})
+	for range rounds {
+		var wg, enough sync.WaitGroup
+		enough.Add(writers)
+		for _, n := range all {
+			n.stopped = false
+			wg.Go(func() { n.write(s, each, enough.Done) })
 		}
-		for range writers {
-			<-enough
+		enough.Wait()
+		certain := make([]int, writers)
+		for i, n := range all {
+			n.mu.Lock()
+			certain[i] = n.acknowledged
+			n.mu.Unlock()
 		}
-		mu.Lock()
-		certain := slices.Clone(acknowledged)
-		mu.Unlock()
-		s.Harness.Crash(target)
-		mu.Lock()
-		stopped = true
-		mu.Unlock()
+		s.Crash(s.Store)
+		for _, n := range all {
+			n.mu.Lock()
+			n.stopped = true
+			n.mu.Unlock()
+		}
 		wg.Wait()
-
 		s.open()
-		for w, id := range ids {
-			texts := s.texts(id)
-			for i, text := range texts {
-				if text != fmt.Sprint(i+1) {
-					s.Fatalf("round %d: %s has %q at %d", round, id, text, i+1)
-				}
-			}
-			if len(texts) < certain[w] || len(texts) > sent[w] {
-				s.Fatalf("round %d: %s has %d messages; %d were acknowledged, %d sent", round, id, len(texts), certain[w], sent[w])
-			}
-			for number := 1; number <= sent[w]; number++ {
-				out, err := s.post(request(id, uint64(number), 1), id, fmt.Sprint(number))
-				s.ok(err)
-				if out.Repeated != (number <= len(texts)) || out.Sequence != int32(number+2) {
-					s.Fatalf("round %d: message %d of %s, where %d were kept: %+v", round, number, id, len(texts), out)
-				}
-			}
+		for i, n := range all {
+			s.settle(n, certain[i])
+		}
+	}
+}
+
+// settle checks what is kept of what was sent, and asks again for all of it.
+func (s *suite) settle(n *numbered, certain int) {
+	s.Helper()
+	texts := s.texts(n.id)
+	for i, text := range texts {
+		if text != strconv.Itoa(i+1) {
+			s.Fatalf("%s has %q at %d", n.id, text, i+1)
+		}
+	}
+	if len(texts) < certain || len(texts) > n.sent {
+		s.Fatalf("%s has %d messages; %d were acknowledged, %d sent", n.id, len(texts), certain, n.sent)
+	}
+	for number := 1; number <= n.sent; number++ {
+		out, err := s.post(request(n.id, uint64(number), 1), n.id, strconv.Itoa(number))
+		s.ok(err)
+		if out.Repeated != (number <= len(texts)) || out.Sequence != int32(number+2) {
+			s.Fatalf("message %d of %s, where %d were kept: %+v", number, n.id, len(texts), out)
 		}
 	}
 }
@@ -320,7 +352,7 @@ func crashLosesNothing(s *suite) {
 func eventsInPages(s *suite) {
 	s.start("c", "q")
 	for i := range 30 {
-		_, err := s.post(store.Request{}, "c", fmt.Sprint(i))
+		_, err := s.post(store.Request{}, "c", strconv.Itoa(i))
 		s.ok(err)
 	}
 	for _, c := range []struct {
@@ -331,7 +363,7 @@ func eventsInPages(s *suite) {
 		{0, 3, []int32{1, 2, 3}}, {28, 10, []int32{29, 30, 31}}, {31, 10, nil}, {99, 10, nil}, {5, 0, nil}, {30, 1, []int32{31}},
 	} {
 		for range 2 {
-			events, err := s.Events(s.ctx, "c", c.after, c.limit)
+			events, err := s.Events(s.Context(), "c", c.after, c.limit)
 			s.ok(err)
 			var got []int32
 			for _, e := range events {

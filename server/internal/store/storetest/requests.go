@@ -9,19 +9,20 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
-func init() {
-	tests["RequestOnEvent"] = requestOnEvent
-	tests["RequestThatStarts"] = requestThatStarts
-	tests["RequestThatIsGlobal"] = requestThatIsGlobal
-	tests["RequestWithoutEvent"] = requestWithoutEvent
-	tests["RequestWithRef"] = requestWithRef
-	tests["RequestOnSecondConversation"] = requestOnSecondConversation
-	tests["RequestRefused"] = requestRefused
-	tests["RequestOfAnotherCaller"] = requestOfAnotherCaller
-	tests["RequestTwiceInOneBatch"] = requestTwiceInOneBatch
-	tests["RequestAcrossKinds"] = requestAcrossKinds
-	tests["RequestNotRemembered"] = requestNotRemembered
-	tests["RequestOfUnknownOutcome"] = requestOfUnknownOutcome
+var requestsTests = map[string]func(*suite){
+	"RequestOnEvent":              requestOnEvent,
+	"RequestThatStarts":           requestThatStarts,
+	"RequestThatIsGlobal":         requestThatIsGlobal,
+	"RequestWithoutEvent":         requestWithoutEvent,
+	"RequestWithRef":              requestWithRef,
+	"RequestOnSecondConversation": requestOnSecondConversation,
+	"RequestRefused":              requestRefused,
+	"RequestOfAnotherCaller":      requestOfAnotherCaller,
+	"RequestTwiceInOneBatch":      requestTwiceInOneBatch,
+	"RequestAcrossKinds":          requestAcrossKinds,
+	"RequestNotRemembered":        requestNotRemembered,
+	"RequestOfUnknownOutcome":     requestOfUnknownOutcome,
+	"RequestWithClockSetBack":     requestWithClockSetBack,
 }
 
 // repeats asks again in every way there is, and after a restart, and wants the first answer.
@@ -38,18 +39,18 @@ func (s *suite) repeats(
 		_, err = again(2)
 		s.is(err, store.ErrRequestIDReused)
 
-		found, err := s.Lookup(s.ctx, req, conversationID)
+		found, err := s.Lookup(s.Context(), req, conversationID)
 		s.ok(err)
 		if found != first.Result {
 			s.Fatalf("looked up: %+v, want %+v", found, first.Result)
 		}
 		other := req
 		other.Fingerprint[0]++
-		_, err = s.Lookup(s.ctx, other, conversationID)
+		_, err = s.Lookup(s.Context(), other, conversationID)
 		s.is(err, store.ErrRequestIDReused)
 		other = req
 		other.ID[0]++
-		_, err = s.Lookup(s.ctx, other, conversationID)
+		_, err = s.Lookup(s.Context(), other, conversationID)
 		s.is(err, store.ErrNotFound)
 		s.reopen()
 	}
@@ -84,7 +85,7 @@ func requestThatStarts(s *suite) {
 		s.Fatalf("first answer %+v, want %+v", out, want)
 	}
 	s.repeats(out, "", start, request("start", 1, 1))
-	open, err := s.OpenConversations(s.ctx)
+	open, err := s.OpenConversations(s.Context())
 	s.ok(err)
 	if len(open) != 1 {
 		s.Errorf("%d conversations were begun", len(open))
@@ -124,7 +125,7 @@ func requestThatIsGlobal(s *suite) {
 func requestWithoutEvent(s *suite) {
 	s.start("c", "q")
 	note := func(content uint64) (store.Outcome, error) {
-		return s.Change(s.ctx, request("maita", 1, content), store.Rows{Conversations: []string{"c"}},
+		return s.Change(s.Context(), request("maita", 1, content), store.Rows{Conversations: []string{"c"}},
 			func(w *store.Work) error {
 				w.AddCaseNote(store.CaseNote{ID: fmt.Sprint("note ", content), ConversationID: "c", Text: "soita takaisin"})
 				w.Remember("c", "note 1")
@@ -138,7 +139,7 @@ func requestWithoutEvent(s *suite) {
 		s.Fatalf("first answer %+v, want %+v", out, want)
 	}
 	s.repeats(out, "c", note, request("maita", 1, 1))
-	notes, err := s.CaseNotes(s.ctx, "c", 0, 10)
+	notes, err := s.CaseNotes(s.Context(), "c", 0, 10)
 	s.ok(err)
 	if len(notes) != 1 {
 		s.Errorf("the note is there %d times", len(notes))
@@ -149,7 +150,7 @@ func requestWithoutEvent(s *suite) {
 func requestWithRef(s *suite) {
 	s.start("c", "q")
 	both := func(content uint64) (store.Outcome, error) {
-		return s.Change(s.ctx, request("maita", 1, content), store.Rows{Conversations: []string{"c"}},
+		return s.Change(s.Context(), request("maita", 1, content), store.Rows{Conversations: []string{"c"}},
 			func(w *store.Work) error {
 				w.AddCaseNote(store.CaseNote{ID: "n", ConversationID: "c", Text: "siirretty"})
 				w.Remember("c", "n")
@@ -169,7 +170,7 @@ func requestOnSecondConversation(s *suite) {
 	s.start("a", "q")
 	s.start("b", "q")
 	post := func(content uint64) (store.Outcome, error) {
-		return s.Change(s.ctx, request("x", 1, content), store.Rows{Conversations: []string{"a", "b"}},
+		return s.Change(s.Context(), request("x", 1, content), store.Rows{Conversations: []string{"a", "b"}},
 			func(w *store.Work) error { return w.Conversation("b").Post(chat.CustomerID, "hei", w.Now) })
 	}
 	out, err := post(1)
@@ -187,9 +188,9 @@ func requestRefused(s *suite) {
 	s.start("c", "q")
 	req := request("customer", 1, 1)
 	refused := errors.New("refused")
-	_, err := s.Change(s.ctx, req, store.Rows{Conversations: []string{"c"}}, func(*store.Work) error { return refused })
+	_, err := s.Change(s.Context(), req, store.Rows{Conversations: []string{"c"}}, func(*store.Work) error { return refused })
 	s.is(err, refused)
-	_, err = s.Lookup(s.ctx, req, "c")
+	_, err = s.Lookup(s.Context(), req, "c")
 	s.is(err, store.ErrNotFound)
 	// With other content even: a refusal leaves nothing behind.
 	out, err := s.post(request("customer", 1, 2), "c", "hei")
@@ -242,7 +243,7 @@ func requestTwiceInOneBatch(s *suite) {
 	if got := s.texts("c"); len(got) != 1 {
 		s.Errorf("messages %q", got)
 	}
-	open, err := s.OpenConversations(s.ctx)
+	open, err := s.OpenConversations(s.Context())
 	s.ok(err)
 	if len(open) != 2 {
 		s.Errorf("%d conversations are open, want 2", len(open))
@@ -260,16 +261,16 @@ func requestAcrossKinds(s *suite) {
 	rows := store.Rows{Conversations: []string{"c"}}
 	_, err := s.post(request("x", 1, 1), "c", "hei")
 	s.ok(err)
-	_, err = s.Change(s.ctx, request("x", 2, 1), rows, note)
+	_, err = s.Change(s.Context(), request("x", 2, 1), rows, note)
 	s.ok(err)
-	_, err = s.Change(s.ctx, request("x", 1, 2), rows, note)
+	_, err = s.Change(s.Context(), request("x", 1, 2), rows, note)
 	s.is(err, store.ErrRequestIDReused)
 	_, err = s.post(request("x", 2, 2), "c", "hei")
 	s.is(err, store.ErrRequestIDReused)
 	// The same among those that name none.
 	_, err = s.tryStart(request("x", 3, 1), "d", "q", 0)
 	s.ok(err)
-	_, err = s.Change(s.ctx, request("x", 3, 2), store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+	_, err = s.Change(s.Context(), request("x", 3, 2), store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
 		w.Queue("q").Paused = true
 		return nil
 	})
@@ -286,7 +287,7 @@ func requestNotRemembered(s *suite) {
 			s.Error("a request without an id was remembered")
 		}
 	}
-	_, err := s.Lookup(s.ctx, store.Request{}, "c")
+	_, err := s.Lookup(s.Context(), store.Request{}, "c")
 	s.is(err, store.ErrNotFound)
 	if got := s.texts("c"); len(got) != 3 {
 		s.Errorf("messages %q", got)
@@ -324,5 +325,20 @@ func requestOfUnknownOutcome(s *suite) {
 		s.Errorf("last sequence %d, want 4", c.LastSequence)
 	}
 	time.Sleep(time.Second)
-	s.ok(s.Healthy(s.ctx))
+	s.ok(s.Healthy(s.Context()))
+}
+
+// requestWithClockSetBack answers a repeat with the first answer's time when the log was ahead of the clock.
+func requestWithClockSetBack(s *suite) {
+	s.start("c", "q")
+	s.ok(s.Close())
+	s.now = func() time.Time { return time.Now().Add(-time.Hour) }
+	s.open()
+	post := func(content uint64) (store.Outcome, error) { return s.post(request("x", 1, content), "c", "hei") }
+	out, err := post(1)
+	s.ok(err)
+	if at := s.conversation("c").LastEventTime; !out.Time.Equal(at) {
+		s.Errorf("answered at %v, the event is of %v", out.Time, at)
+	}
+	s.repeats(out, "c", post, request("x", 1, 1))
 }

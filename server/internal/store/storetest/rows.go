@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,20 +15,20 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
-func init() {
-	tests["CaseNotes"] = caseNotes
-	tests["Contacts"] = contacts
-	tests["ConversationTokens"] = conversationTokens
-	tests["StaffTokens"] = staffTokens
-	tests["StaffProfile"] = staffProfile
-	tests["QueueState"] = queueState
-	tests["Catalogue"] = catalogue
-	tests["Seen"] = seen
-	tests["Secrets"] = secrets
-	tests["Healthy"] = healthy
-	tests["Feedback"] = feedback
-	tests["FeedbackTokenOnce"] = feedbackTokenOnce
-	tests["FeedbackLeadsNowhere"] = feedbackLeadsNowhere
+var rowsTests = map[string]func(*suite){
+	"CaseNotes":            caseNotes,
+	"Contacts":             contacts,
+	"ConversationTokens":   conversationTokens,
+	"StaffTokens":          staffTokens,
+	"StaffProfile":         staffProfile,
+	"QueueState":           queueState,
+	"Catalogue":            catalogue,
+	"Seen":                 seen,
+	"Secrets":              secrets,
+	"Healthy":              healthy,
+	"Feedback":             feedback,
+	"FeedbackTokenOnce":    feedbackTokenOnce,
+	"FeedbackLeadsNowhere": feedbackLeadsNowhere,
 }
 
 func caseNotes(s *suite) {
@@ -43,7 +44,7 @@ func caseNotes(s *suite) {
 	for i := range 6 {
 		id := []string{"c", "d"}[i%2]
 		n := note(id, fmt.Sprint("n", i))
-		_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+		_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 			w.AddCaseNote(n)
 			return nil
 		})
@@ -53,7 +54,7 @@ func caseNotes(s *suite) {
 		}
 	}
 	for range 2 {
-		got, err := s.CaseNotes(s.ctx, "c", 0, 10)
+		got, err := s.CaseNotes(s.Context(), "c", 0, 10)
 		s.ok(err)
 		if len(got) != 3 {
 			s.Fatalf("%d notes", len(got))
@@ -67,19 +68,19 @@ func caseNotes(s *suite) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			s.Errorf("(-want +got):\n%s", diff)
 		}
-		page, err := s.CaseNotes(s.ctx, "c", got[0].Number, 1)
+		page, err := s.CaseNotes(s.Context(), "c", got[0].Number, 1)
 		s.ok(err)
 		if len(page) != 1 || page[0].ID != "n2" {
 			s.Errorf("the page after the first: %+v", page)
 		}
 		s.reopen()
 	}
-	none, err := s.CaseNotes(s.ctx, "missing", 0, 10)
+	none, err := s.CaseNotes(s.Context(), "missing", 0, 10)
 	if err != nil || len(none) > 0 {
 		s.Errorf("notes of no conversation: %v, %v", none, err)
 	}
 	// For a conversation that the change has not locked, its place among the notes would be anybody's.
-	_, err = s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
+	_, err = s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
 		w.AddCaseNote(note("d", "n"))
 		return nil
 	})
@@ -96,7 +97,7 @@ func contacts(s *suite) {
 		time.Sleep(time.Minute)
 		s.start(id, "q")
 		if id == "c-005" {
-			_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{id}},
+			_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}},
 				func(w *store.Work) error { return w.Conversation(id).LeaveAsCustomer(w.Now) })
 			s.ok(err)
 			continue
@@ -119,23 +120,23 @@ func contacts(s *suite) {
 
 	slices.Reverse(want)
 	for range 2 {
-		got, err := s.Contacts(s.ctx, "q", 100)
+		got, err := s.Contacts(s.Context(), "q", 100)
 		s.ok(err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			s.Errorf("(-want +got):\n%s", diff)
 		}
-		got, err = s.Contacts(s.ctx, "q", 3)
+		got, err = s.Contacts(s.Context(), "q", 3)
 		s.ok(err)
 		if diff := cmp.Diff(want[:3], got); diff != "" {
 			s.Errorf("the latest three (-want +got):\n%s", diff)
 		}
-		counts, err := s.ClosedCounts(s.ctx, open, time.Now().Add(time.Hour))
+		counts, err := s.ClosedCounts(s.Context(), open, time.Now().Add(time.Hour))
 		s.ok(err)
 		if diff := cmp.Diff(map[string]int{"q": 12, "p": 1}, counts); diff != "" {
 			s.Errorf("closed (-want +got):\n%s", diff)
 		}
 		// The start is in it, the end is not.
-		counts, err = s.ClosedCounts(s.ctx, want[3].CloseTime, want[1].CloseTime)
+		counts, err = s.ClosedCounts(s.Context(), want[3].CloseTime, want[1].CloseTime)
 		s.ok(err)
 		if counts["q"] != 2 {
 			s.Errorf("closed between two closes: %v", counts)
@@ -144,7 +145,7 @@ func contacts(s *suite) {
 	}
 	// What is closed stays so: a read mark makes no second contact.
 	s.heard.take()
-	_, err = s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{"c-000"}}, func(w *store.Work) error {
+	_, err = s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{"c-000"}}, func(w *store.Work) error {
 		c := w.Conversation("c-000")
 		_, err := c.MarkRead(c.Customer(), 1)
 		return err
@@ -161,13 +162,13 @@ func conversationTokens(s *suite) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	first := store.ConversationToken{Hash: [32]byte{1}, ConversationID: "c", ParticipantID: chat.CustomerID, CreateTime: at}
 	second := store.ConversationToken{Hash: [32]byte{2}, ConversationID: "c", ParticipantID: chat.CustomerID, CreateTime: at}
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
 		w.Start(conversation("c", "q", "", w.Now, w.Queue("q").NextArrival(w.Now)))
 		w.IssueToken(first)
 		return nil
 	})
 	s.ok(err)
-	_, err = s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
+	_, err = s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
 		w.IssueToken(second)
 		return nil
 	})
@@ -175,25 +176,25 @@ func conversationTokens(s *suite) {
 	for range 2 {
 		for _, want := range []store.ConversationToken{first, second} {
 			for range 2 {
-				got, err := s.ConversationToken(s.ctx, want.Hash)
+				got, err := s.ConversationToken(s.Context(), want.Hash)
 				s.ok(err)
 				if got != want {
 					s.Errorf("got %+v, want %+v", got, want)
 				}
 			}
 		}
-		_, err = s.ConversationToken(s.ctx, [32]byte{3})
+		_, err = s.ConversationToken(s.Context(), [32]byte{3})
 		s.is(err, store.ErrNotFound)
 		s.reopen()
 	}
-	_, err = s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+	_, err = s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
 		w.IssueToken(store.ConversationToken{Hash: [32]byte{4}, ConversationID: "c"})
 		return nil
 	})
 	if err == nil {
 		s.Error("a token was issued for a conversation that the change did not name")
 	}
-	_, err = s.ConversationToken(s.ctx, [32]byte{4})
+	_, err = s.ConversationToken(s.Context(), [32]byte{4})
 	s.is(err, store.ErrNotFound)
 }
 
@@ -203,28 +204,28 @@ func staffTokens(s *suite) {
 		Hash: [32]byte{1}, ID: "t1", Label: "työpöytä", StaffID: "maita", Roles: []store.Role{store.RoleProfessional},
 		CreateTime: at, ExpireTime: at.Add(time.Hour),
 	}
-	s.is(s.PutStaffToken(s.ctx, token), store.ErrNotFound)
+	s.is(s.PutStaffToken(s.Context(), token), store.ErrNotFound)
 	s.staff("maita", 1)
-	s.ok(s.PutStaffToken(s.ctx, token))
+	s.ok(s.PutStaffToken(s.Context(), token))
 	older := store.StaffToken{Hash: [32]byte{2}, ID: "t2", StaffID: "maita", CreateTime: at.Add(-time.Hour)}
-	s.ok(s.PutStaffToken(s.ctx, older))
-	_, err := s.StaffToken(s.ctx, [32]byte{9})
+	s.ok(s.PutStaffToken(s.Context(), older))
+	_, err := s.StaffToken(s.Context(), [32]byte{9})
 	s.is(err, store.ErrNotFound)
 
 	stolen := store.StaffToken{Hash: [32]byte{1}, ID: "t3", StaffID: "maita", CreateTime: at}
-	s.is(s.PutStaffToken(s.ctx, stolen), store.ErrConflict)
+	s.is(s.PutStaffToken(s.Context(), stolen), store.ErrConflict)
 
 	token.RevokeTime = at.Add(time.Minute)
-	s.ok(s.PutStaffToken(s.ctx, token))
+	s.ok(s.PutStaffToken(s.Context(), token))
 	for range 2 {
 		for _, want := range []store.StaffToken{token, older} {
-			got, err := s.StaffToken(s.ctx, want.Hash)
+			got, err := s.StaffToken(s.Context(), want.Hash)
 			s.ok(err)
 			if diff := cmp.Diff(want, got); diff != "" {
 				s.Errorf("(-want +got):\n%s", diff)
 			}
 		}
-		all, err := s.StaffTokens(s.ctx)
+		all, err := s.StaffTokens(s.Context())
 		s.ok(err)
 		if diff := cmp.Diff([]store.StaffToken{older, token}, all); diff != "" {
 			s.Errorf("all (-want +got):\n%s", diff)
@@ -239,13 +240,13 @@ func staffProfile(s *suite) {
 		QueueIDs: []string{"q", "p"}, Languages: []string{"fi"}, Capacity: 3, Availability: store.Away,
 	}
 	s.heard.take()
-	s.ok(s.PutStaff(s.ctx, maita))
+	s.ok(s.PutStaff(s.Context(), maita))
 	if told := s.heard.all(); len(told) != 1 || len(told[0].Staff) != 1 || told[0].Staff[0].ID != "maita" {
 		s.Errorf("told of a new staff member: %+v", told)
 	}
-	s.ok(s.PutStaff(s.ctx, store.Staff{ID: "aada", DisplayName: "Aada"}))
+	s.ok(s.PutStaff(s.Context(), store.Staff{ID: "aada", DisplayName: "Aada"}))
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Staff: []string{"maita"}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Staff: []string{"maita"}}, func(w *store.Work) error {
 		m := w.Staff("maita")
 		if diff := cmp.Diff(maita, *m); diff != "" {
 			s.Errorf("a change sees (-want +got):\n%s", diff)
@@ -254,17 +255,51 @@ func staffProfile(s *suite) {
 		return nil
 	})
 	s.ok(err)
+	// In one batch each change sees what the ones before made of them, and nothing of what one refused.
+	refused := errors.New("refused")
+	rows := store.Rows{Staff: []string{"maita"}}
+	results := s.together(
+		func() (store.Outcome, error) {
+			return s.Change(s.Context(), store.Request{}, rows, func(w *store.Work) error {
+				w.Staff("maita").Availability = store.Away
+				return nil
+			})
+		},
+		func() (store.Outcome, error) {
+			return s.Change(s.Context(), store.Request{}, rows, func(w *store.Work) error {
+				m := w.Staff("maita")
+				m.Languages[0], m.QueueIDs[0], m.Roles[0] = "en", "x", store.RoleAdmin
+				return refused
+			})
+		},
+		func() (store.Outcome, error) {
+			return s.Change(s.Context(), store.Request{}, rows, func(w *store.Work) error {
+				m := w.Staff("maita")
+				if m.Availability != store.Away {
+					s.Errorf("a change sees availability %d", m.Availability)
+				}
+				if m.Languages[0] != "fi" || m.QueueIDs[0] != "q" || m.Roles[0] != store.RoleProfessional {
+					s.Errorf("a change sees what a refused one did: %+v", m)
+				}
+				m.Availability = store.OnPhone
+				return nil
+			})
+		},
+	)
+	s.ok(results[0].err)
+	s.is(results[1].err, refused)
+	s.ok(results[2].err)
 	// A new profile does not touch what they are doing now.
 	maita.DisplayName, maita.Capacity, maita.Languages, maita.Availability = "Maita M.", 5, []string{"fi", "sv"}, store.Available
-	s.ok(s.PutStaff(s.ctx, maita))
+	s.ok(s.PutStaff(s.Context(), maita))
 	maita.Availability, maita.AvailabilityTime = store.OnPhone, at
 	for range 2 {
-		got, err := s.Staff(s.ctx, "maita")
+		got, err := s.Staff(s.Context(), "maita")
 		s.ok(err)
 		if diff := cmp.Diff(maita, got); diff != "" {
 			s.Errorf("(-want +got):\n%s", diff)
 		}
-		all, err := s.AllStaff(s.ctx)
+		all, err := s.AllStaff(s.Context())
 		s.ok(err)
 		if len(all) != 2 || all[0].ID != "aada" || all[1].ID != "maita" {
 			s.Errorf("all: %+v", all)
@@ -275,7 +310,7 @@ func staffProfile(s *suite) {
 
 func queueState(s *suite) {
 	resume := time.Now().UTC().Truncate(time.Microsecond).Add(time.Hour)
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q", "p"}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q", "p"}}, func(w *store.Work) error {
 		q := w.Queue("q")
 		q.Paused, q.ResumeTime = true, resume
 		return nil
@@ -283,7 +318,7 @@ func queueState(s *suite) {
 	s.ok(err)
 	want := []store.Queue{{ID: "q", Paused: true, ResumeTime: resume}}
 	for range 2 {
-		got, err := s.Queues(s.ctx)
+		got, err := s.Queues(s.Context())
 		s.ok(err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			s.Errorf("(-want +got):\n%s", diff)
@@ -292,13 +327,13 @@ func queueState(s *suite) {
 	}
 	s.together(
 		func() (store.Outcome, error) {
-			return s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+			return s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
 				w.Queue("q").Paused = false
 				return nil
 			})
 		},
 		func() (store.Outcome, error) {
-			return s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
+			return s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
 				if w.Queue("q").Paused {
 					s.Error("a change does not see the one before it")
 				}
@@ -307,7 +342,7 @@ func queueState(s *suite) {
 			})
 		},
 	)
-	got, err := s.Queues(s.ctx)
+	got, err := s.Queues(s.Context())
 	s.ok(err)
 	if diff := cmp.Diff([]store.Queue{{ID: "q"}}, got); diff != "" {
 		s.Errorf("resumed (-want +got):\n%s", diff)
@@ -319,7 +354,7 @@ func catalogue(s *suite) {
 	rows := store.Rows{Catalogue: true}
 	apply := func(etag string) func() (store.Outcome, error) {
 		return func() (store.Outcome, error) {
-			return s.Change(s.ctx, request("admin", uint64(etag[0]), 1), rows, func(w *store.Work) error {
+			return s.Change(s.Context(), request("admin", uint64(etag[0]), 1), rows, func(w *store.Work) error {
 				w.PutCatalogue(store.Catalogue{Data: []byte(etag), Etag: etag, ApplyTime: at})
 				w.Remember("", etag)
 				return nil
@@ -329,10 +364,10 @@ func catalogue(s *suite) {
 	out, err := apply("1")()
 	s.ok(err)
 	s.repeats(out, "", func(content uint64) (store.Outcome, error) {
-		return s.Change(s.ctx, request("admin", '1', content), rows, func(*store.Work) error { return nil })
+		return s.Change(s.Context(), request("admin", '1', content), rows, func(*store.Work) error { return nil })
 	}, request("admin", '1', 1))
 	s.together(apply("2"), func() (store.Outcome, error) {
-		return s.Change(s.ctx, store.Request{}, rows, func(w *store.Work) error {
+		return s.Change(s.Context(), store.Request{}, rows, func(w *store.Work) error {
 			if w.Catalogue().Etag != "2" {
 				s.Errorf("a change sees catalogue %q", w.Catalogue().Etag)
 			}
@@ -344,7 +379,7 @@ func catalogue(s *suite) {
 		s.Errorf("told %+v", told)
 	}
 	for range 2 {
-		got, err := s.Catalogue(s.ctx)
+		got, err := s.Catalogue(s.Context())
 		s.ok(err)
 		if diff := cmp.Diff(store.Catalogue{Data: []byte("3"), Etag: "3", ApplyTime: at}, got); diff != "" {
 			s.Errorf("(-want +got):\n%s", diff)
@@ -361,12 +396,12 @@ func seen(s *suite) {
 	check := func(customers, staff map[string]time.Time) {
 		s.Helper()
 		for range 2 {
-			got, err := s.CustomersSeen(s.ctx)
+			got, err := s.CustomersSeen(s.Context())
 			s.ok(err)
 			if diff := cmp.Diff(customers, got); diff != "" {
 				s.Errorf("customers (-want +got):\n%s", diff)
 			}
-			got, err = s.StaffSeen(s.ctx)
+			got, err = s.StaffSeen(s.Context())
 			s.ok(err)
 			if diff := cmp.Diff(staff, got); diff != "" {
 				s.Errorf("staff (-want +got):\n%s", diff)
@@ -383,21 +418,21 @@ func seen(s *suite) {
 	}
 	s.heard.take()
 	before := version()
-	s.ok(s.Seen(s.ctx, times{"a": at, "missing": at}, times{"maita": at, "missing": at}))
+	s.ok(s.Seen(s.Context(), times{"a": at, "missing": at}, times{"maita": at, "missing": at}))
 	if after := version(); after != before+1 {
 		s.Error("being seen changed the conversation")
 	}
 	check(times{"a": at}, times{"maita": at})
-	s.ok(s.Seen(s.ctx, times{"a": at.Add(-time.Minute), "b": at.Add(time.Second)}, times{"maita": at.Add(-time.Second)}))
+	s.ok(s.Seen(s.Context(), times{"a": at.Add(-time.Minute), "b": at.Add(time.Second)}, times{"maita": at.Add(-time.Second)}))
 	check(times{"a": at, "b": at.Add(time.Second)}, times{"maita": at})
-	s.ok(s.Seen(s.ctx, times{"a": at.Add(time.Minute)}, times{"maita": at.Add(time.Hour)}))
+	s.ok(s.Seen(s.Context(), times{"a": at.Add(time.Minute)}, times{"maita": at.Add(time.Hour)}))
 	check(times{"a": at.Add(time.Minute), "b": at.Add(time.Second)}, times{"maita": at.Add(time.Hour)})
 	// A closed conversation is nobody's to look after, even when its customer still reads.
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{"a"}},
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{"a"}},
 		func(w *store.Work) error { return w.Conversation("a").LeaveAsCustomer(w.Now) })
 	s.ok(err)
 	check(times{"b": at.Add(time.Second)}, times{"maita": at.Add(time.Hour)})
-	s.ok(s.Seen(s.ctx, times{"a": at.Add(time.Hour)}, nil))
+	s.ok(s.Seen(s.Context(), times{"a": at.Add(time.Hour)}, nil))
 	check(times{"b": at.Add(time.Second)}, times{"maita": at.Add(time.Hour)})
 }
 
@@ -408,7 +443,7 @@ func secrets(s *suite) {
 	for i := range 20 {
 		wg.Go(func() {
 			name := fmt.Sprint("secret ", i%2)
-			value, err := s.Secret(s.ctx, name)
+			value, err := s.Secret(s.Context(), name)
 			if err != nil {
 				s.Error(err)
 			}
@@ -426,7 +461,7 @@ func secrets(s *suite) {
 	}
 	s.reopen()
 	for name, want := range found {
-		got, err := s.Secret(s.ctx, name)
+		got, err := s.Secret(s.Context(), name)
 		s.ok(err)
 		if !bytes.Equal(got, want) {
 			s.Errorf("%s is another after reopening", name)
@@ -435,17 +470,17 @@ func secrets(s *suite) {
 }
 
 func healthy(s *suite) {
-	s.ok(s.Healthy(s.ctx))
+	s.ok(s.Healthy(s.Context()))
 	s.LoseCommits(s.Store, 1, false)
 	_, err := s.tryStart(store.Request{}, "c", "q", 0)
 	s.is(err, store.ErrUnavailable)
-	s.ok(s.Healthy(s.ctx))
+	s.ok(s.Healthy(s.Context()))
 }
 
 func feedback(s *suite) {
 	give := func(token byte, f store.Feedback) {
 		s.Helper()
-		_, err := s.Change(s.ctx, store.Request{}, store.Rows{}, func(w *store.Work) error {
+		_, err := s.Change(s.Context(), store.Request{}, store.Rows{}, func(w *store.Work) error {
 			w.SubmitFeedback([32]byte{token}, f)
 			return nil
 		})
@@ -471,11 +506,11 @@ func feedback(s *suite) {
 			{[]string{"p", "s"}, "2026-03-02", "2026-03-02", []string{"[]"}},
 			{nil, "2026-01-01", "2026-12-31", nil},
 		} {
-			found, err := s.Feedback(s.ctx, c.queues, c.first, c.last)
+			found, err := s.Feedback(s.Context(), c.queues, c.first, c.last)
 			s.ok(err)
 			var got []string
 			for _, f := range found {
-				got = append(got, fmt.Sprint(f.Answers))
+				got = append(got, fmt.Sprintf("%v", f.Answers))
 			}
 			if !slices.Equal(got, c.want) {
 				s.Errorf("%v from %s to %s: %v, want %v", c.queues, c.first, c.last, got, c.want)
@@ -488,7 +523,7 @@ func feedback(s *suite) {
 func feedbackTokenOnce(s *suite) {
 	give := func(id uint64) func() (store.Outcome, error) {
 		return func() (store.Outcome, error) {
-			return s.Change(s.ctx, request("feedback", id, 1), store.Rows{}, func(w *store.Work) error {
+			return s.Change(s.Context(), request("feedback", id, 1), store.Rows{}, func(w *store.Work) error {
 				w.SubmitFeedback([32]byte{7}, store.Feedback{QueueID: "q", Language: "fi", Date: "2026-03-02", Answers: []byte{1}})
 				return nil
 			})
@@ -502,14 +537,14 @@ func feedbackTokenOnce(s *suite) {
 	for range 2 {
 		_, err := give(1)()
 		s.is(err, store.ErrConflict)
-		found, err := s.Feedback(s.ctx, []string{"q"}, "2026-03-02", "2026-03-02")
+		found, err := s.Feedback(s.Context(), []string{"q"}, "2026-03-02", "2026-03-02")
 		s.ok(err)
 		if len(found) != 1 {
 			s.Errorf("the answers are there %d times", len(found))
 		}
 		s.reopen()
 	}
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{}, func(w *store.Work) error {
 		for range 2 {
 			w.SubmitFeedback([32]byte{8}, store.Feedback{QueueID: "q", Date: "2026-03-02"})
 		}
@@ -526,7 +561,7 @@ func feedbackLeadsNowhere(s *suite) {
 	for i, id := range names("conversation", n) {
 		time.Sleep(7 * time.Minute)
 		s.start(id, "q")
-		_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+		_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 			w.IssueToken(store.ConversationToken{
 				Hash: [32]byte{byte(i), 1}, ConversationID: id, ParticipantID: chat.CustomerID, CreateTime: w.Now,
 			})
@@ -536,7 +571,7 @@ func feedbackLeadsNowhere(s *suite) {
 		answers := fmt.Sprintf("answers %d", i)
 		given = append(given, answers)
 		// As badly as a caller can: it names the conversation everywhere.
-		_, err = s.Change(s.ctx, request(id, uint64(i+1), 0xfedcba9876543210), store.Rows{Conversations: []string{id}},
+		_, err = s.Change(s.Context(), request(id, uint64(i+1), 0xfedcba9876543210), store.Rows{Conversations: []string{id}},
 			func(w *store.Work) error {
 				w.SubmitFeedback([32]byte{byte(i), 2}, store.Feedback{
 					QueueID: "q", Language: "fi", Date: "2026-03-02", Answers: []byte(answers),
@@ -547,7 +582,7 @@ func feedbackLeadsNowhere(s *suite) {
 		s.ok(err)
 	}
 
-	found, err := s.Feedback(s.ctx, []string{"q"}, "2026-03-02", "2026-03-02")
+	found, err := s.Feedback(s.Context(), []string{"q"}, "2026-03-02", "2026-03-02")
 	s.ok(err)
 	var order []string
 	for _, f := range found {
@@ -562,80 +597,78 @@ func feedbackLeadsNowhere(s *suite) {
 
 	tables, err := s.Tables()
 	s.ok(err)
-	holds := func(row map[string]any, column, part string) bool {
-		return column != "" && bytes.Contains(asBytes(row[column]), []byte(part))
+	at := tableWith(tables, "answers ")
+	if len(tables[at]) != n {
+		s.Fatalf("table %q has %d rows, want %d", at, len(tables[at]), n)
 	}
-	var tableOfAnswers string
+	// The queue, the language and the day are meant to be kept.
+	s.joinedByNothing(tables, at, []string{"q", "fi", "2026-03-02"})
+	for i, id := range names("conversation", n) {
+		s.usedTokenStandsAlone(tables, [32]byte{byte(i), 2})
+		// A fingerprint of the answers would tell whose they are, to who tries all against all.
+		req := request(id, uint64(i+1), 0xfedcba9876543210)
+		_, err := s.Lookup(s.Context(), req, id)
+		s.is(err, store.ErrNotFound)
+		if name := tableWith(tables, string(req.Fingerprint[:])); name != "" {
+			s.Errorf("%s keeps the fingerprint of answers", name)
+		}
+	}
+}
+
+// tableWith is a table that has the part somewhere; empty when none has.
+func tableWith(tables map[string][]map[string]any, part string) string {
 	for name, rows := range tables {
 		for _, row := range rows {
-			for column := range row {
-				if holds(row, column, "answers ") {
-					tableOfAnswers = name
+			for _, v := range row {
+				if bytes.Contains(asBytes(v), []byte(part)) {
+					return name
 				}
 			}
 		}
 	}
-	rows := tables[tableOfAnswers]
-	if len(rows) != n {
-		s.Fatalf("table %q has %d rows, want %d", tableOfAnswers, len(rows), n)
-	}
-	shared := []string{"q", "fi", "2026-03-02"} // What is meant to be kept.
-	for _, row := range rows {
+	return ""
+}
+
+// joinedByNothing checks that no value of a table, but those meant to be there, is anywhere else.
+func (s *suite) joinedByNothing(tables map[string][]map[string]any, table string, meant []string) {
+	s.Helper()
+	others := maps.Clone(tables)
+	delete(others, table)
+	for _, row := range tables[table] {
 		for column, value := range row {
-			v := asBytes(value)
 			if _, ok := value.(int64); ok {
-				s.Errorf("%s.%s is a number: it could be an order or a time", tableOfAnswers, column)
+				s.Errorf("%s.%s is a number: it could be an order or a time", table, column)
 			}
-			if slices.Contains(shared, string(v)) {
+			v := string(asBytes(value))
+			if slices.Contains(meant, v) {
 				continue
 			}
-			for name, others := range tables {
-				if name == tableOfAnswers {
+			if name := tableWith(others, v); name != "" {
+				s.Errorf("%s.%s is found in %s", table, column, name)
+			}
+		}
+	}
+}
+
+// usedTokenStandsAlone checks that nothing is kept beside a feedback token that was used.
+func (s *suite) usedTokenStandsAlone(tables map[string][]map[string]any, token [32]byte) {
+	s.Helper()
+	found := 0
+	for name, rows := range tables {
+		for _, row := range rows {
+			for _, v := range row {
+				if !bytes.Contains(asBytes(v), token[:]) {
 					continue
 				}
-				for _, other := range others {
-					for c, w := range other {
-						if bytes.Contains(asBytes(w), v) {
-							s.Errorf("%s.%s is found in %s.%s", tableOfAnswers, column, name, c)
-						}
-					}
+				found++
+				if len(row) > 1 {
+					s.Errorf("%s keeps more than a used token: %v", name, slices.Sorted(maps.Keys(row)))
 				}
 			}
 		}
 	}
-	// Nor may anything beside them tell when which conversation gave some: what a used token or its request
-	// is kept with.
-	for i := range n {
-		id := names("conversation", n)[i]
-		used := [32]byte{byte(i), 2}
-		for name, rows := range tables {
-			for _, row := range rows {
-				mentions, isToken := false, false
-				for _, v := range row {
-					mentions = mentions || bytes.Contains(asBytes(v), []byte(id))
-					isToken = isToken || bytes.Equal(asBytes(v), used[:])
-				}
-				if isToken && len(row) > 1 {
-					s.Errorf("%s keeps more than a used token: %v", name, slices.Sorted(maps.Keys(row)))
-				}
-				if mentions && isToken {
-					s.Errorf("%s joins a used token to its conversation", name)
-				}
-			}
-		}
-		// A fingerprint of the answers would tell whose they are, to who tries all against all.
-		_, err := s.Lookup(s.ctx, request(id, uint64(i+1), 1), id)
-		s.is(err, store.ErrNotFound)
-		fingerprint := request(id, uint64(i+1), 0xfedcba9876543210).Fingerprint
-		for name, rows := range tables {
-			for _, row := range rows {
-				for column, v := range row {
-					if bytes.Contains(asBytes(v), fingerprint[:]) {
-						s.Errorf("%s.%s keeps the fingerprint of answers", name, column)
-					}
-				}
-			}
-		}
+	if found != 1 {
+		s.Errorf("a used token is kept %d times", found)
 	}
 }
 

@@ -1,10 +1,10 @@
 package storetest
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -30,21 +30,17 @@ type Harness struct {
 	LoseCommits func(s store.Store, n int, applied bool)
 }
 
-// tests are all there are, by name.
-var tests = map[string]func(*suite){}
-
 // Run runs the suite. The factory makes a Harness for each test; what it needs to undo goes to t.Cleanup.
 func Run(t *testing.T, factory func(t *testing.T) Harness) {
 	t.Helper()
-	names := make([]string, 0, len(tests))
-	for name := range tests {
-		names = append(names, name)
+	tests := map[string]func(*suite){}
+	for _, more := range []map[string]func(*suite){requestsTests, batchTests, logTests, rowsTests} {
+		maps.Copy(tests, more)
 	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &suite{T: t, Harness: factory(t), ctx: t.Context(), heard: &log{}}
+				s := &suite{T: t, Harness: factory(t), heard: &log{}}
 				s.open()
 				tests[name](s)
 			})
@@ -57,21 +53,18 @@ type suite struct {
 	*testing.T
 	Harness
 	store.Store
-	ctx   context.Context
 	heard *log
 	now   func() time.Time
-	opens int
 }
 
 // open opens the database, again when it was opened before.
 func (s *suite) open() {
 	s.Helper()
-	opened, err := s.Harness.Open(store.Options{Committed: s.heard.add, Now: s.now})
+	opened, err := s.Open(store.Options{Committed: s.heard.add, Now: s.now})
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Store = opened
-	s.opens++
 	s.Cleanup(func() {
 		if err := opened.Close(); err != nil {
 			s.Error(err)
@@ -82,14 +75,7 @@ func (s *suite) open() {
 // reopen closes the database and opens it again.
 func (s *suite) reopen() {
 	s.Helper()
-	s.ok(s.Store.Close())
-	s.open()
-}
-
-// crash kills the store and opens the database again.
-func (s *suite) crash() {
-	s.Helper()
-	s.Harness.Crash(s.Store)
+	s.ok(s.Close())
 	s.open()
 }
 
@@ -144,7 +130,7 @@ func (s *suite) together(changes ...func() (store.Outcome, error)) []result {
 	s.Helper()
 	release := make(chan struct{})
 	go func() {
-		_, _ = s.Change(s.ctx, store.Request{}, store.Rows{}, func(*store.Work) error {
+		_, _ = s.Change(s.Context(), store.Request{}, store.Rows{}, func(*store.Work) error {
 			<-release
 			return errors.New("refused")
 		})
@@ -192,7 +178,7 @@ var errFull = errors.New("queue full")
 
 // tryStart begins a conversation, unless the queue is full. A capacity of 0 is none.
 func (s *suite) tryStart(req store.Request, id, queue string, capacity int) (store.Outcome, error) {
-	return s.Change(s.ctx, req, store.Rows{Queues: []string{queue}}, func(w *store.Work) error {
+	return s.Change(s.Context(), req, store.Rows{Queues: []string{queue}}, func(w *store.Work) error {
 		q := w.Queue(queue)
 		if capacity > 0 && q.Waiting >= capacity {
 			return errFull
@@ -213,7 +199,7 @@ func conversation(id, queue, origin string, now, arrival time.Time) *chat.Conver
 // takes many more than one that waits.
 func (s *suite) startTaken(id, queue string) {
 	s.Helper()
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Queues: []string{queue}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{queue}}, func(w *store.Work) error {
 		c := conversation(id, queue, "", w.Now, w.Queue(queue).NextArrival(w.Now))
 		w.Start(c)
 		return c.Take(chat.Staff{ID: "maita", DisplayName: "Maita"}, w.Now)
@@ -223,7 +209,7 @@ func (s *suite) startTaken(id, queue string) {
 
 // post appends a message of the customer's.
 func (s *suite) post(req store.Request, id, text string) (store.Outcome, error) {
-	return s.Change(s.ctx, req, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+	return s.Change(s.Context(), req, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 		return w.Conversation(id).Post(chat.CustomerID, text, w.Now)
 	})
 }
@@ -233,7 +219,7 @@ var errCapacity = errors.New("capacity reached")
 // take has a professional take a conversation, unless they have as many as they may.
 func (s *suite) take(req store.Request, id, staff string) (store.Outcome, error) {
 	rows := store.Rows{Staff: []string{staff}, Conversations: []string{id}}
-	return s.Change(s.ctx, req, rows, func(w *store.Work) error {
+	return s.Change(s.Context(), req, rows, func(w *store.Work) error {
 		m := w.Staff(staff)
 		if m.Conversations >= m.Capacity {
 			return errCapacity
@@ -245,7 +231,7 @@ func (s *suite) take(req store.Request, id, staff string) (store.Outcome, error)
 // close closes a conversation as the professional who took it first.
 func (s *suite) close(id string) {
 	s.Helper()
-	_, err := s.Change(s.ctx, store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 		return w.Conversation(id).Close("professional-1", chat.Completed, w.Now)
 	})
 	s.ok(err)
@@ -254,7 +240,7 @@ func (s *suite) close(id string) {
 // staff adds a professional.
 func (s *suite) staff(id string, capacity int) {
 	s.Helper()
-	s.ok(s.PutStaff(s.ctx, store.Staff{
+	s.ok(s.PutStaff(s.Context(), store.Staff{
 		ID: id, DisplayName: "Ammattilainen " + id, Roles: []store.Role{store.RoleProfessional},
 		QueueIDs: []string{"q"}, Languages: []string{"fi", "sv"}, Capacity: capacity,
 		Availability: store.Available,
@@ -264,7 +250,7 @@ func (s *suite) staff(id string, capacity int) {
 // conversation reads a conversation.
 func (s *suite) conversation(id string) *chat.Conversation {
 	s.Helper()
-	c, err := s.Conversation(s.ctx, id)
+	c, err := s.Conversation(s.Context(), id)
 	s.ok(err)
 	return c
 }
@@ -275,7 +261,7 @@ func (s *suite) texts(id string) []string {
 	var texts []string
 	var after int32
 	for {
-		events, err := s.Events(s.ctx, id, after, 7)
+		events, err := s.Events(s.Context(), id, after, 7)
 		s.ok(err)
 		if len(events) == 0 {
 			return texts
