@@ -3,8 +3,10 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -128,6 +130,15 @@ func requestHeader(ctx context.Context) (http.Header, string) {
 		}
 	}
 	return header, info.PeerAddr
+}
+
+// panicAttr is what is logged of a panic: what kind it is. Its value may hold what somebody wrote, but for the
+// runtime's own, which hold numbers.
+func panicAttr(p any) slog.Attr {
+	if err, ok := p.(runtime.Error); ok {
+		return slog.String("panic", err.Error())
+	}
+	return slog.String("panic", fmt.Sprintf("%T", p))
 }
 
 func stackAttr() slog.Attr { return slog.String("stack", string(debug.Stack())) }

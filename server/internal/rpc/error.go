@@ -109,7 +109,7 @@ func (s *Server) errorInterceptor(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				err = s.incident(ctx, spec.Procedure, "panic", slog.Any("panic", p), stackAttr())
+				err = s.incident(ctx, spec.Procedure, "panic", panicAttr(p), stackAttr())
 			}
 		}()
 		reasoned := &reasonedStream{ServerStream: stream, tooLarge: s.requestBytes(spec.Procedure), ended: ctx.Err}

@@ -326,7 +326,7 @@ func (b *batch) apply(it *item, a *attempted) {
 		change := b.write(c, named, payloads)
 		payloads = payloads[len(change.Events):]
 		done.Conversations = append(done.Conversations, change)
-		if contact, ok := finished(change.Before, change.After); ok {
+		if contact, ok := Finished(change.Before, change.After); ok {
 			done.Contacts = append(done.Contacts, contact)
 		}
 	}
@@ -482,8 +482,9 @@ func (b *batch) mustStaff(id string) store.Staff {
 	return s
 }
 
-// finished is the contact that a conversation became when a change closed it.
-func finished(before, after *chat.Conversation) (store.Contact, bool) {
+// Finished is the contact that a conversation became when a change closed it. Before is nil when it is not
+// known, or it began.
+func Finished(before, after *chat.Conversation) (store.Contact, bool) {
 	if after.State != chat.Closed || (before != nil && before.State == chat.Closed) {
 		return store.Contact{}, false
 	}

@@ -278,6 +278,9 @@ func (c *Committer) process(items []*item) int {
 		if !errors.Is(err, store.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
+		// At once, so that what took effect after all is told before its callers ask again. When the database
+		// cannot be read either, the next batch tries again.
+		_ = c.recover(context.Background())
 		for _, it := range items[:n] {
 			if it.start() {
 				it.finish(err)
@@ -295,6 +298,19 @@ func (c *Committer) process(items []*item) int {
 	return n
 }
 
+// recover ends the engine's doubt about what is stored, and tells what had become durable.
+func (c *Committer) recover(ctx context.Context) error {
+	r, ok := c.engine.(Recoverer)
+	if !ok {
+		return nil
+	}
+	committed, err := r.Recover(ctx)
+	if err == nil && len(committed) > 0 {
+		c.committed(committed)
+	}
+	return err
+}
+
 func (c *Committer) runJob(it *item) {
 	if !it.start() {
 		return
@@ -310,6 +326,9 @@ func (c *Committer) runJob(it *item) {
 // many items it took; after an error they have not been answered.
 func (c *Committer) attempt(items []*item) (n int, err error) {
 	ctx := context.Background()
+	if err := c.recover(ctx); err != nil {
+		return len(items), err
+	}
 	loaded, err := c.engine.Load(ctx, needOf(items))
 	if err != nil {
 		return len(items), err

@@ -28,6 +28,14 @@ type Engine interface {
 	Rollback(ctx context.Context)
 }
 
+// Recoverer is an engine that keeps in memory what is stored, which is in doubt after a commit that failed: it
+// may have taken effect.
+type Recoverer interface {
+	// Recover ends the doubt, if there is any: it reads what is stored, and tells what became durable without
+	// having been told. After an error the doubt stays.
+	Recover(ctx context.Context) ([]store.Committed, error)
+}
+
 // Need is what a batch reads. Every list is sorted and without duplicates.
 type Need struct {
 	Staff         []string

@@ -13,7 +13,10 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store/record"
 )
 
-var _ committer.Engine = (*engine)(nil)
+var (
+	_ committer.Engine    = (*engine)(nil)
+	_ committer.Recoverer = (*engine)(nil)
+)
 
 // engine is the committer's. Only the committer's goroutine uses it, once the store is open.
 type engine struct {
@@ -39,11 +42,6 @@ func (e *engine) Load(ctx context.Context, need *committer.Need) (*committer.Loa
 }
 
 func (e *engine) load(ctx context.Context, need *committer.Need) (*committer.Loaded, error) {
-	if e.stale {
-		if err := e.reload(ctx); err != nil {
-			return nil, err
-		}
-	}
 	l := &committer.Loaded{
 		Staff:         make(map[string]store.Staff, len(need.Staff)),
 		Queues:        make(map[string]store.Queue, len(need.Queues)),
@@ -83,7 +81,17 @@ func (e *engine) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var queues []store.Queue
+	queues, catalogue, err := e.selectState(ctx)
+	if err != nil {
+		return err
+	}
+	e.memory.reset(open, queues, catalogue)
+	e.stale = false
+	return nil
+}
+
+// selectState reads the queues and the catalogue, which is nil when none was applied.
+func (e *engine) selectState(ctx context.Context) (queues []store.Queue, catalogue *store.Catalogue, err error) {
 	err = e.each(ctx, selectQueues, nil, func(rows *sql.Rows) error {
 		var q store.Queue
 		var arrival, resume int64
@@ -93,19 +101,13 @@ func (e *engine) reload(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	var catalogue *store.Catalogue
 	err = e.each(ctx, selectCatalogue, nil, func(rows *sql.Rows) error {
 		catalogue = &store.Catalogue{}
 		return scanCatalogue(catalogue, rows.Scan)
 	})
-	if err != nil {
-		return err
-	}
-	e.memory.reset(open, queues, catalogue)
-	e.stale = false
-	return nil
+	return queues, catalogue, err
 }
 
 func (e *engine) selectOpen(ctx context.Context) ([]committer.Conversation, error) {
@@ -205,7 +207,7 @@ func (e *engine) Commit(ctx context.Context, w *committer.Writes) error {
 		finish = func() error { return e.commitHook(inner) }
 	}
 	if err := finish(); err != nil {
-		e.stale = true
+		e.doubt()
 		e.abort()
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
@@ -334,7 +336,7 @@ func (e *engine) writeConversation(ctx context.Context, c *committer.Conversatio
 	}
 	if n, err := r.RowsAffected(); err != nil || n != 1 {
 		// Something else than this server wrote it, or a commit that was told to have failed has not.
-		e.stale = true
+		e.doubt()
 		return errors.Join(fmt.Errorf("%w: a conversation is not as it was loaded", store.ErrUnavailable), err)
 	}
 	if v.State == chat.Closed && c.Before.State != chat.Closed {

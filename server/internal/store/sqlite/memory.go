@@ -29,6 +29,9 @@ type memory struct {
 	queues map[string]store.Queue
 	// catalogue is nil when none was applied.
 	catalogue *store.Catalogue
+	// doubted tells that a commit failed that may have taken effect: until it is known what is stored,
+	// conversations are read from there.
+	doubted bool
 	// epoch is moved on before every commit and after it. A reader may add what it has read only when no
 	// commit came between, or it might put back what is no longer so.
 	epoch int64
@@ -47,6 +50,7 @@ func (m *memory) reset(open []committer.Conversation, queues []store.Queue, cata
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.epoch++
+	m.doubted = false
 	m.open = make(map[string]committer.Conversation, len(open))
 	m.counts = committer.NewCounts()
 	for _, c := range open {
@@ -65,6 +69,9 @@ func (m *memory) reset(open []committer.Conversation, queues []store.Queue, cata
 func (m *memory) conversation(id string) (c committer.Conversation, epoch int64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.doubted {
+		return c, m.epoch, false
+	}
 	if c, ok = m.open[id]; !ok {
 		c, ok = m.closed.get(id)
 	}
@@ -75,7 +82,7 @@ func (m *memory) conversation(id string) (c committer.Conversation, epoch int64,
 func (m *memory) keep(c committer.Conversation, bytes int, epoch int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.epoch == epoch && c.State.State == chat.Closed {
+	if m.epoch == epoch && !m.doubted && c.State.State == chat.Closed {
 		m.closed.put(c.State.ID, c, bytes)
 	}
 }
@@ -149,6 +156,29 @@ func (m *memory) fill(need *committer.Need, l *committer.Loaded) {
 	for _, o := range need.Origins {
 		l.Counts.Origins[o] = m.counts.Origins[o]
 	}
+}
+
+// doubt tells that memory may differ from what is stored.
+func (m *memory) doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.doubted = true
+}
+
+// known is what is remembered: the open conversations, the queues, and the catalogue.
+func (m *memory) known() (map[string]committer.Conversation, map[string]store.Queue, *store.Catalogue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.open), maps.Clone(m.queues), m.catalogue
+}
+
+// putBack undoes a reset, as far as known told it.
+func (m *memory) putBack(
+	open map[string]committer.Conversation, queues map[string]store.Queue, catalogue *store.Catalogue,
+) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open, m.queues, m.catalogue = open, queues, catalogue
 }
 
 // committing tells that a commit is about to begin.
