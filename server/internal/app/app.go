@@ -112,6 +112,7 @@ func (a *App) begin(
 	}
 	config.Worker.Quiet = a.RPC.Quiet()
 	config.Worker.OnTidy = a.RPC.Tidy
+	config.Worker.Daily = a.RPC.ForgetFeedbackKeys
 	w := worker.New(a.Store, a.Board, a.Hub, config.Now, config.Log, config.Worker)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop

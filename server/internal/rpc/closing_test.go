@@ -121,6 +121,36 @@ func TestClosingTime(t *testing.T) {
 	})
 }
 
+// A professional gives the reason of a close; those that are the service's to give are refused.
+func TestCloseReasons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		for value := range kuplav1.CloseReason_name {
+			reason := kuplav1.CloseReason(value)
+			c := s.Start(apptest.Queue)
+			take(t, nurse, c.ID)
+			_, err := nurse.Desk.CloseConversation(t.Context(),
+				&kuplav1.CloseConversationRequest{ConversationId: c.ID, RequestId: newID(), Reason: reason})
+			conv := snapshotOf(t, c.Clients, c.ID).GetConversation()
+			switch reason {
+			case kuplav1.CloseReason_CLOSE_REASON_COMPLETED, kuplav1.CloseReason_CLOSE_REASON_REDIRECTED_TO_PHONE,
+				kuplav1.CloseReason_CLOSE_REASON_ENDED_BY_STAFF:
+				if err != nil || conv.GetCloseReason() != reason || conv.GetState() != kuplav1.ConversationState_CONVERSATION_STATE_CLOSED {
+					t.Errorf("closed%s: %v, %v", short(reason), err, conv)
+				}
+				events := eventsOf(t, c.Clients, c.ID)
+				if last := events[len(events)-1]; last.GetClosed().GetReason() != reason || last.GetParticipantId() != "professional-1" {
+					t.Errorf("the log ends with %v", last)
+				}
+			default:
+				apptest.WantReason(t, err, connect.CodeInvalidArgument, kuplav1.ErrorReason_ERROR_REASON_INVALID_REQUEST)
+				closeConversation(t, nurse, c.ID)
+			}
+		}
+	})
+}
+
 // One who returns to the queue within the grace waits on; after it, there is nobody to wait for.
 func TestReturnRespectsClosing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -39,16 +39,21 @@ func (s feedbackService) GetSurvey(
 	if q, ok := s.catalogue.Book().Queue(conv.QueueID); ok {
 		survey = q.Survey
 	}
+	date := dateOf(conv.CloseTime)
+	key, err := s.store.Secret(ctx, feedbackSecret+date)
+	if err != nil {
+		return nil, err
+	}
 	ticket := feedbackTicket{
 		// Stands for the conversation to nobody without the key, and makes two conversations' tickets differ.
-		nonce:    access.DeriveToken(access.KindFeedback, s.feedbackKey, "conversation", conv.ID).Hash(),
+		nonce:    access.DeriveToken(access.KindFeedback, key, "conversation", conv.ID).Hash(),
 		queueID:  conv.QueueID,
 		language: conv.Language,
-		date:     dateOf(conv.CloseTime),
+		date:     date,
 	}
 	return &kuplav1.GetSurveyResponse{
 		Survey:        catalogue.SurveyMessage(survey),
-		FeedbackToken: ticket.seal(s.feedbackKey),
+		FeedbackToken: ticket.seal(key),
 	}, nil
 }
 
@@ -77,30 +82,55 @@ func (t feedbackTicket) seal(key []byte) string {
 		base64.RawURLEncoding.EncodeToString([]byte(payload))
 }
 
-// openTicket reads a feedback token.
-func openTicket(key []byte, text string) (ticket feedbackTicket, hash [32]byte, ok bool) {
-	tokenText, sealed, found := strings.Cut(text, ".")
-	token, err := access.ParseToken(tokenText)
-	if !found || err != nil {
-		return ticket, hash, false
+// feedbackSecret is before the date in the name of the key that a day's tokens are made with. Each day has its
+// own, which is destroyed when its tokens can no longer be used: from then on not even whoever has the whole
+// database can tell whose survey was answered.
+const feedbackSecret = "feedback "
+
+// ForgetFeedbackKeys destroys the keys of days whose feedback tokens can no longer be used. It is called once
+// a day.
+func (s *Server) ForgetFeedbackKeys(ctx context.Context, now time.Time) error {
+	today, err := queue.ParseDate(dateOf(now))
+	if err != nil {
+		return err
 	}
-	payload, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil || !token.Equal(access.DeriveToken(access.KindFeedback, key, "ticket", string(payload))) {
-		return ticket, hash, false
-	}
-	parts := strings.Split(string(payload), " ")
-	if len(parts) != 4 { //nolint:mnd // The four parts of payload.
-		return ticket, hash, false
-	}
-	return feedbackTicket{queueID: parts[1], language: parts[2], date: parts[3]}, token.Hash(), true
+	return s.store.ForgetSecrets(ctx, feedbackSecret, feedbackSecret+today.AddDays(-ticketDays).String())
 }
+
+// openTicket reads a feedback token. A token that is not ours, or no longer good, is not ok.
+func (s *Server) openTicket(ctx context.Context, text string) (ticket feedbackTicket, hash [32]byte, ok bool, err error) {
+	tokenText, sealed, found := strings.Cut(text, ".")
+	token, malformed := access.ParseToken(tokenText)
+	payload, undecodable := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	parts := strings.Split(string(payload), " ")
+	if !found || malformed != nil || undecodable != nil || len(parts) != ticketParts {
+		return ticket, hash, false, nil
+	}
+	ticket = feedbackTicket{queueID: parts[1], language: parts[2], date: parts[3]}
+	// Before there is any key: only those of the last days are ever made.
+	if ticket.expired(s.now()) {
+		return ticket, hash, false, nil
+	}
+	key, err := s.store.Secret(ctx, feedbackSecret+ticket.date)
+	if err != nil {
+		return ticket, hash, false, err
+	}
+	ok = token.Equal(access.DeriveToken(access.KindFeedback, key, "ticket", string(payload)))
+	return ticket, token.Hash(), ok, nil
+}
+
+// ticketParts is how many parts a payload has.
+const ticketParts = 4
 
 // SubmitFeedback submits answers.
 func (s feedbackService) SubmitFeedback(
 	ctx context.Context, req *kuplav1.SubmitFeedbackRequest,
 ) (*kuplav1.SubmitFeedbackResponse, error) {
-	ticket, hash, ok := openTicket(s.feedbackKey, req.GetFeedbackToken())
-	if !ok || ticket.expired(s.now()) {
+	ticket, hash, ok, err := s.openTicket(ctx, req.GetFeedbackToken())
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
 		// Counted like a bad credential, which it is.
 		s.limiter.AllowAll(s.now(), access.Charge{Scope: access.AddressBadCredentials, Key: callFrom(ctx).address.Key()})
 		return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_FEEDBACK_TOKEN_INVALID)
@@ -143,7 +173,7 @@ func (t feedbackTicket) expired(now time.Time) bool {
 		return true
 	}
 	today, err := queue.ParseDate(dateOf(now))
-	return err != nil || today.Compare(closed.AddDays(ticketDays)) > 0
+	return err != nil || today.Compare(closed) < 0 || today.Compare(closed.AddDays(ticketDays)) > 0
 }
 
 // helsinki is where the service's days begin and end.

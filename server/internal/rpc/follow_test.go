@@ -92,7 +92,13 @@ func TestFollowSendsSnapshotThenLog(t *testing.T) {
 		stream.lines()
 		customer.Say(t, customer.ID, "Lisää")
 		stream.want("event 16 message")
-		wantLines(t, eventLines(eventsOf(t, customer.Clients, customer.ID)), append(richEvents, "event 16 message")...)
+		events := eventsOf(t, customer.Clients, customer.ID)
+		wantLines(t, eventLines(events), append(richEvents, "event 16 message")...)
+		for i := 1; i < len(events); i++ {
+			if events[i].GetCreateTime().AsTime().Before(events[i-1].GetCreateTime().AsTime()) {
+				t.Errorf("event %d is earlier than the one before", i+1)
+			}
+		}
 	})
 }
 

@@ -120,8 +120,8 @@ func newRace(t *testing.T, options ...apptest.Option) *race {
 	return r
 }
 
-// next tells whether a professional takes whoever is next in a round, as one in five does, or the conversation itself.
-func next(professional, round int) bool { return (professional+round)%5 == 0 }
+// next tells whether a professional takes whoever is next in a round, as one in ten does, or the conversation itself.
+func next(professional, round int) bool { return (professional+round)%10 == 0 }
 
 // run lets all of them race for one resident, and returns who won. There must be one, and the others must be told.
 func (r *race) run(t *testing.T, round int) (id string, winner int) {
@@ -206,7 +206,7 @@ func TestOneWinsTheResident(t *testing.T) {
 // Those who lose see nothing: all fifty follow their desks while they race, and each looks for the conversation
 // afterwards. What a desk is told of a conversation that somebody else took is an entry of the line, without a name.
 func TestLosersSeeNothing(t *testing.T) {
-	const rounds = 60
+	const rounds = 20
 	clock := newClock(aWednesday)
 	r := newRace(t, withClock(clock))
 	desks := make([]*watchedDesk, racers)
@@ -255,7 +255,7 @@ func TestLosersSeeNothing(t *testing.T) {
 
 // However many calls a professional makes at once, they get as many conversations as they may have, and not one more.
 func TestCapacityHoldsInARace(t *testing.T) {
-	const calls, capacity, rounds = 24, 3, 15
+	const calls, capacity, rounds = 24, 3, 5
 	s := apptest.New(t)
 	nurse := s.Staff(store.Staff{ID: "nurse", Capacity: capacity})
 	for round := range rounds {

@@ -97,8 +97,7 @@ type Server struct {
 	addresses     *access.Addresses
 	streams       *access.StreamCap
 
-	originKey   []byte
-	feedbackKey []byte
+	originKey []byte
 
 	// health is what was found of the store last, and healthTime when.
 	healthLock sync.Mutex
@@ -128,9 +127,6 @@ func New(ctx context.Context, deps Deps, config Config) (*Server, error) {
 	}
 	s.streams = access.NewStreamCap(s.config.Streams)
 	if s.originKey, err = deps.Store.Secret(ctx, "origin"); err != nil {
-		return nil, err
-	}
-	if s.feedbackKey, err = deps.Store.Secret(ctx, "feedback"); err != nil {
 		return nil, err
 	}
 

@@ -71,6 +71,9 @@ type Store interface {
 	// Secret is a key of the named kind, random and made once for each database: to derive feedback tokens
 	// and to mark address prefixes.
 	Secret(ctx context.Context, name string) ([]byte, error)
+	// ForgetSecrets destroys the secrets whose names are from one, inclusive, to before another. Asked for
+	// again, a secret is a new one.
+	ForgetSecrets(ctx context.Context, from, before string) error
 
 	// Healthy tells whether the database can be read and written now.
 	Healthy(ctx context.Context) error

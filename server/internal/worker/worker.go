@@ -28,8 +28,10 @@ type Config struct {
 	Tidy time.Duration
 	// Quiet is after how long without a frame a stream is woken for its heartbeat.
 	Quiet time.Duration
-	// OnTidy is what Tidy does.
+	// OnTidy is what Tidy does. It must not block.
 	OnTidy func(now time.Time)
+	// Daily is done when the worker begins and once a day from then on.
+	Daily func(ctx context.Context, now time.Time) error
 }
 
 // Worker is the server's one timer.
@@ -89,6 +91,7 @@ func (w *Worker) runSweeps(ctx context.Context) {
 	tick := time.NewTicker(w.config.Tick)
 	defer tick.Stop()
 	seen := w.now()
+	var daily time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -98,11 +101,25 @@ func (w *Worker) runSweeps(ctx context.Context) {
 		case <-tick.C:
 		}
 		w.sweep(ctx)
+		daily = w.daily(ctx, daily)
 		if now := w.now(); now.Sub(seen) >= w.config.Seen {
 			seen = now
 			w.writeSeen(ctx)
 		}
 	}
+}
+
+// daily does what is done once a day, when it is time, and returns when it was done last.
+func (w *Worker) daily(ctx context.Context, last time.Time) time.Time {
+	now := w.now()
+	if w.config.Daily == nil || now.Sub(last) < 24*time.Hour {
+		return last
+	}
+	if err := w.config.Daily(ctx, now); err != nil {
+		w.log.WarnContext(ctx, "what is done daily failed; it will be tried again", "error", err)
+		return last
+	}
+	return now
 }
 
 // seenTimeout is for how long it is tried to write when people were last seen.

@@ -44,6 +44,7 @@ type Server struct {
 	config app.Config
 	// catalogue are the changes of the catalogue that a new store begins with.
 	catalogue []func(*kuplav1.Catalogue)
+	wrap      func(store.Store) store.Store
 	closed    bool
 }
 
@@ -58,6 +59,11 @@ func WithConfig(change func(*app.Config)) Option {
 // WithCatalogue changes the catalogue that the server begins with.
 func WithCatalogue(change func(*kuplav1.Catalogue)) Option {
 	return func(s *Server) { s.catalogue = append(s.catalogue, change) }
+}
+
+// WithStore puts something between the server and its store, as one that fails.
+func WithStore(wrap func(store.Store) store.Store) Option {
+	return func(s *Server) { s.wrap = wrap }
 }
 
 // New starts a server with the demonstration's catalogue, no staff, and no limits. It is closed when the test
@@ -91,7 +97,11 @@ func New(t testing.TB, options ...Option) *Server {
 func (s *Server) start() {
 	s.t.Helper()
 	a, err := app.New(context.Background(), func(ctx context.Context, o store.Options) (store.Store, error) {
-		return sqlite.Open(ctx, s.path, o)
+		st, err := sqlite.Open(ctx, s.path, o)
+		if err != nil || s.wrap == nil {
+			return st, err
+		}
+		return s.wrap(st), nil
 	}, s.config, s.changeOnce)
 	if err != nil {
 		s.t.Fatalf("start server: %v", err)

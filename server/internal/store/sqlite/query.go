@@ -126,7 +126,8 @@ var (
 
 // The database itself.
 var (
-	selectSecret = define(`SELECT value FROM secret WHERE name = ?`)
-	insertSecret = define(`INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`)
-	updateHealth = define(`UPDATE health SET at = ? WHERE only = 1`)
+	deleteSecrets = define(`DELETE FROM secret WHERE name >= ? AND name < ?`)
+	selectSecret  = define(`SELECT value FROM secret WHERE name = ?`)
+	insertSecret  = define(`INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`)
+	updateHealth  = define(`UPDATE health SET at = ? WHERE only = 1`)
 )

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -456,6 +457,22 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.Clone(value), nil
+}
+
+// ForgetSecrets is store.Store's.
+func (s *Store) ForgetSecrets(ctx context.Context, from, before string) error {
+	return s.committer.Do(ctx, func(ctx context.Context) ([]store.Committed, error) {
+		if err := s.engine.transact(ctx, func() error {
+			_, err := s.engine.exec(ctx, deleteSecrets, from, before)
+			return failure(err)
+		}); err != nil {
+			return nil, err
+		}
+		s.secretsMu.Lock()
+		defer s.secretsMu.Unlock()
+		maps.DeleteFunc(s.secrets, func(name string, _ []byte) bool { return name >= from && name < before })
+		return nil, nil
+	})
 }
 
 // Healthy is store.Store's. It writes: a disk that is full can be read.
