@@ -94,6 +94,26 @@ func (a *Authenticator) Authenticate(ctx context.Context, text string) (Caller, 
 	return Caller{}, ErrInvalidToken
 }
 
+// Known reports whether a text is a token that was found valid before, as far as is remembered. Nobody is asked: whether
+// it still is shows when it is authenticated.
+func (a *Authenticator) Known(text string) bool {
+	token, err := ParseToken(text)
+	if err != nil {
+		return false
+	}
+	hash := token.Hash()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, customer := a.customers[hash]
+	_, staff := a.staff[hash]
+	return customer || staff
+}
+
+// Issued remembers a conversation token that has just been made, so that its first use is that of a known one.
+func (a *Authenticator) Issued(t store.ConversationToken) {
+	a.remember(t)
+}
+
 func (a *Authenticator) customer(ctx context.Context, hash [32]byte) (Caller, error) {
 	a.mu.Lock()
 	caller, ok := a.customers[hash]
@@ -105,14 +125,19 @@ func (a *Authenticator) customer(ctx context.Context, hash [32]byte) (Caller, er
 	if err != nil || !EqualHash(t.Hash, hash) {
 		return Caller{}, lookupError(err)
 	}
-	caller = Caller{ConversationID: t.ConversationID, ParticipantID: t.ParticipantID, TokenKey: TokenKey(hash)}
+	return a.remember(t), nil
+}
+
+// remember keeps a conversation token that is good.
+func (a *Authenticator) remember(t store.ConversationToken) Caller {
+	caller := Caller{ConversationID: t.ConversationID, ParticipantID: t.ParticipantID, TokenKey: TokenKey(t.Hash)}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.customers) >= cacheSize {
 		clear(a.customers)
 	}
-	a.customers[hash] = caller
-	return caller, nil
+	a.customers[t.Hash] = caller
+	return caller
 }
 
 func (a *Authenticator) staffMember(ctx context.Context, hash [32]byte) (Caller, error) {

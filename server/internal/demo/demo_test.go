@@ -255,6 +255,16 @@ func TestSetup(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = start.Add(time.Hour)
+	again, err := demo.Setup(ctx, s, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range again {
+		if !c.Token.Equal(first[i].Token) || !c.ExpireTime.Equal(first[i].ExpireTime) {
+			t.Errorf("%s: a restart made another token", c.Staff.ID)
+		}
+	}
+	now = start.Add(13 * time.Hour)
 	second, err := demo.Setup(ctx, s, now)
 	if err != nil {
 		t.Fatal(err)
@@ -277,7 +287,7 @@ func TestSetup(t *testing.T) {
 		t.Errorf("%d tokens for %d people, %v", len(tokens), len(second), err)
 	}
 	now = second[0].ExpireTime
-	if want := start.Add(time.Hour + demo.TokenLifetime); !now.Equal(want) {
+	if want := start.Add(13*time.Hour + demo.TokenLifetime); !now.Equal(want) {
 		t.Errorf("tokens expire at %v, want %v", now, want)
 	}
 	if _, err := opens(ctx, s, second[0], clock); !errors.Is(err, access.ErrInvalidToken) {

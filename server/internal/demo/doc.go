@@ -11,5 +11,6 @@
 //
 //   - What was applied or changed since the first start stays, but for the people of the demonstration: their
 //     profiles are put back as they are here.
-//   - Every person has one token at a time. The one before stops working when the next one is made.
+//   - Every person has one token at a time. A restart leaves it as it is while it is good for half a day yet; the one
+//     before stops working when the next one is made.
 package demo

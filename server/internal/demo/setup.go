@@ -28,29 +28,49 @@ type StaffCredential struct {
 	ExpireTime time.Time
 }
 
-// Setup makes a store ready for the demonstration: the catalogue, when none was applied yet, the people, and a new
-// token for each, in the order of People. It may be called on every start. The errors are the store's.
+// renewBefore is how long before its end a token is replaced: whoever starts the demonstration has it for some
+// time.
+const renewBefore = 12 * time.Hour
+
+// tokenSecret names the key that the tokens are made with, so that a restart in the middle of a talk does not end
+// it: the same token can be made again, though only its hash is stored.
+const tokenSecret = "demo tokens"
+
+// Setup makes a store ready for the demonstration: the catalogue, when none was applied yet, the people, and a
+// token for each, in the order of People. It may be called on every start: tokens that are good for some time yet
+// stay. The errors are the store's.
 func Setup(ctx context.Context, s store.Store, now time.Time) ([]StaffCredential, error) {
 	if err := applyCatalogue(ctx, s); err != nil {
 		return nil, err
+	}
+	key, err := s.Secret(ctx, tokenSecret)
+	if err != nil {
+		return nil, fmt.Errorf("key of the tokens: %w", err)
+	}
+	tokens, err := s.StaffTokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the tokens: %w", err)
 	}
 	var credentials []StaffCredential
 	for _, person := range People() {
 		if err := s.PutStaff(ctx, person); err != nil {
 			return nil, fmt.Errorf("put %s: %w", person.ID, err)
 		}
-		token, err := access.NewToken(access.KindStaff)
-		if err != nil {
-			return nil, fmt.Errorf("token of %s: %w", person.ID, err)
+		created := now.UTC().Truncate(time.Microsecond)
+		for _, t := range tokens {
+			if t.ID == person.ID && t.RevokeTime.IsZero() && t.ExpireTime.Sub(now) >= renewBefore {
+				created = t.CreateTime
+			}
 		}
+		token := access.DeriveToken(access.KindStaff, key, person.ID, created.UTC().Format(time.RFC3339Nano))
 		kept := store.StaffToken{
 			Hash: token.Hash(),
-			// The same on every start, so that it replaces the one before.
+			// One for each person, so that it replaces the one before.
 			ID:         person.ID,
 			Label:      tokenLabel,
 			StaffID:    person.ID,
-			CreateTime: now,
-			ExpireTime: now.Add(TokenLifetime),
+			CreateTime: created,
+			ExpireTime: created.Add(TokenLifetime),
 		}
 		if err := s.PutStaffToken(ctx, kept); err != nil {
 			return nil, fmt.Errorf("token of %s: %w", person.ID, err)

@@ -21,6 +21,7 @@ import (
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/access"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
+	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/rpc"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
@@ -206,10 +207,10 @@ type accessOffice struct {
 	clients map[string]*connect.Client // of those who are always the same
 }
 
-func newAccessOffice(t *testing.T) *accessOffice {
+func newAccessOffice(t *testing.T, clock *testClock) *accessOffice {
 	t.Helper()
 	o := &accessOffice{
-		s:       apptest.New(t, withClock(newClock(aWednesday))),
+		s:       apptest.New(t, withClock(clock)),
 		tokens:  map[string]string{"anon": "", "garbled": "kupla_s_nonsense"},
 		clients: map[string]*connect.Client{},
 	}
@@ -338,14 +339,20 @@ func (c *accessCase) client(t *testing.T, caller string) *connect.Client {
 // end closes what prepare and client left open, so that lines stay short.
 func (c *accessCase) end(t *testing.T) {
 	t.Helper()
-	for _, id := range []string{c.id, c.stranger} {
+	c.endAll(t, c.id, c.stranger)
+}
+
+// endAll closes conversations that are open.
+func (o *accessOffice) endAll(t *testing.T, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
 		if id == "" {
 			continue
 		}
-		_, err := c.s.Store.Change(t.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
+		_, err := o.s.Store.Change(t.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 			return w.Conversation(id).LeaveAsCustomer(w.Now)
 		})
-		if err != nil && !strings.Contains(err.Error(), "conversation closed") {
+		if err != nil && !errors.Is(err, chat.Refuse(chat.ConversationIsClosed)) {
 			t.Fatalf("end: %v", err)
 		}
 	}
@@ -425,7 +432,7 @@ func errorText(t *testing.T, err error, id string) string {
 func TestAccessTable(t *testing.T) {
 	callers, rows := readAccessTable(t)
 	methods := accessMethods()
-	o := newAccessOffice(t)
+	o := newAccessOffice(t, newClock(aWednesday))
 	secrets := []string{secretName, secretText, secretReply, secretNote, "Näkymätön", "professional-"}
 	for _, row := range rows {
 		t.Run(row.procedure+"/"+row.state, func(t *testing.T) {

@@ -87,7 +87,7 @@ func granted(t *testing.T, name string) (state, caller string) {
 
 // Every procedure answers bad input with a clear error, whatever is wrong with it, and the store stays as it was.
 func TestBadInput(t *testing.T) {
-	office := newAccessOffice(t)
+	office := newAccessOffice(t, newClock(aWednesday))
 	in := &intake{accessOffice: office, url: office.s.Listen(rpc.HTTPConfig{}), client: &http.Client{}}
 	in.observer = observe(t, office.s)
 	for _, m := range contractMethods() {
@@ -705,7 +705,7 @@ func TestBadInputKnowsAllKinds(t *testing.T) {
 
 // What cannot be decoded is not told back: it may be anything, also somebody's personal identity code.
 func TestUndecodableIsNotToldBack(t *testing.T) {
-	office := newAccessOffice(t)
+	office := newAccessOffice(t, newClock(aWednesday))
 	in := &intake{accessOffice: office, url: office.s.Listen(rpc.HTTPConfig{}), client: &http.Client{}}
 	m := methodNamed(t, "ConversationService.StartConversation")
 	for _, body := range []string{

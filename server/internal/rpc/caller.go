@@ -71,12 +71,15 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 	if !access.HasCredential(header) {
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING)
 	}
-	// Whoever sent too many bad credentials waits, before another is looked up.
-	bad := access.Charge{Scope: access.AddressBadCredentials, Key: c.address.Key()}
-	if refusal, ok := s.limiter.Check(now, bad); !ok {
-		return refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
-	}
 	text, ok := access.BearerToken(header)
+	// Whoever sent too many bad credentials waits before another is looked up; others who share their address, and whose
+	// token was good before, do not.
+	bad := access.Charge{Scope: access.AddressBadCredentials, Key: c.address.Key()}
+	if !ok || !s.authenticator.Known(text) {
+		if refusal, ok := s.limiter.Check(now, bad); !ok {
+			return refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
+		}
+	}
 	var err error
 	if ok {
 		c.token = text

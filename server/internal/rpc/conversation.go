@@ -80,6 +80,7 @@ func (s conversationService) StartConversation(
 			return nil, err
 		}
 	}
+	s.authenticator.Issued(conversationToken(token, conv.ID, s.now()))
 	s.board.SawCustomer(conv.ID)
 	customer := viewer{participant: conv.Customer(), to: toCustomer}
 	return &kuplav1.StartConversationResponse{

@@ -398,7 +398,7 @@ func newPlace(place board.Place, last *kuplav1.Place) *kuplav1.Place {
 		return now
 	}
 	then := proto.CloneOf(last)
-	then.AsOfTime = now.AsOfTime
+	then.AsOfTime = now.GetAsOfTime()
 	then.MovedBack = false
 	if then.GetEstimate() != nil {
 		then.Estimate.AsOfTime = now.GetEstimate().GetAsOfTime()

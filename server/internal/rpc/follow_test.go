@@ -177,7 +177,8 @@ func TestEveryFrameCarriesACursor(t *testing.T) {
 			next := last
 			for _, g := range again.all()[1:] {
 				if e := g.GetEvent(); e != nil {
-					if next++; e.GetSequence() != next {
+					next++
+					if e.GetSequence() != next {
 						t.Fatalf("after %s: got event %d, want %d", describeFollowed(f), e.GetSequence(), next)
 					}
 				}
@@ -367,21 +368,22 @@ func TestFollowResetsAfterARestoredBackup(t *testing.T) {
 			frames := stream.all()
 			stream.want(want...)
 			stream.stop()
+			if frames[len(frames)-1].GetEvent().GetMessagePosted().GetText() != "Uusi neljäs" {
+				t.Errorf("from %d the last event is %v", sequence, frames[len(frames)-1])
+			}
+			if frames[1].GetReset_() == nil {
+				continue
+			}
 			// Whoever is cut off in the middle of a reset still gets the whole log. Until the reset has been told, a
 			// client holds on to what it has, so it is told again.
-			for i, f := range frames {
-				if i < 3 && len(frames) > 5 {
-					again := follow(t, customer.Clients, customer.ID, f.GetCursor())
-					lines := again.lines()
-					wantLines(t, only(lines, "event"), whole...)
-					if i == 0 && lines[1] == whole[0] {
-						t.Errorf("from %d, cut off before the reset was told, it was never told", sequence)
-					}
-					again.stop()
+			for i, f := range frames[:3] {
+				again := follow(t, customer.Clients, customer.ID, f.GetCursor())
+				lines := again.lines()
+				wantLines(t, only(lines, "event"), whole...)
+				if i == 0 && lines[1] == whole[0] {
+					t.Errorf("from %d, cut off before the reset was told, it was never told", sequence)
 				}
-			}
-			if e := frames[len(frames)-1].GetEvent(); e.GetMessagePosted().GetText() != "Uusi neljäs" {
-				t.Errorf("from %d the last event is %v", sequence, e)
+				again.stop()
 			}
 		}
 	})

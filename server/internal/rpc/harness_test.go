@@ -320,7 +320,7 @@ func without(lines []string, words ...string) []string {
 // newID makes a request id.
 func newID() string { return uuid.NewString() }
 
-// colleagueOf is a professional of the test queue who is available, with their clients.
+// available is a professional who takes conversations, with their clients.
 func available(t testing.TB, s *apptest.Server, m store.Staff) apptest.Clients {
 	t.Helper()
 	c := s.Staff(m)
@@ -328,13 +328,12 @@ func available(t testing.TB, s *apptest.Server, m store.Staff) apptest.Clients {
 	return c
 }
 
-func setAvailability(t testing.TB, c apptest.Clients, a kuplav1.Availability) *kuplav1.Professional {
+func setAvailability(t testing.TB, c apptest.Clients, a kuplav1.Availability) {
 	t.Helper()
-	res, err := c.Desk.SetAvailability(t.Context(), &kuplav1.SetAvailabilityRequest{RequestId: newID(), Availability: a})
+	_, err := c.Desk.SetAvailability(t.Context(), &kuplav1.SetAvailabilityRequest{RequestId: newID(), Availability: a})
 	if err != nil {
 		t.Fatalf("set availability: %v", err)
 	}
-	return res.GetProfessional()
 }
 
 func snapshotOf(t testing.TB, c apptest.Clients, id string) *kuplav1.ConversationSnapshot {
@@ -371,14 +370,13 @@ func eventLines(events []*kuplav1.Event) []string {
 	return lines
 }
 
-func take(t testing.TB, c apptest.Clients, id string) *kuplav1.Conversation {
+func take(t testing.TB, c apptest.Clients, id string) {
 	t.Helper()
-	res, err := c.Desk.TakeConversation(t.Context(),
+	_, err := c.Desk.TakeConversation(t.Context(),
 		&kuplav1.TakeConversationRequest{ConversationId: id, RequestId: newID()})
 	if err != nil {
 		t.Fatalf("take conversation: %v", err)
 	}
-	return res.GetConversation()
 }
 
 func toQueue(id, queueID string, agreed bool) *kuplav1.TransferConversationRequest {
@@ -404,13 +402,12 @@ func transfer(t testing.TB, c apptest.Clients, req *kuplav1.TransferConversation
 	return res.GetConversation()
 }
 
-func returnToQueue(t testing.TB, c apptest.Clients, id string) *kuplav1.Conversation {
+func returnToQueue(t testing.TB, c apptest.Clients, id string) {
 	t.Helper()
-	res, err := c.Desk.ReturnToQueue(t.Context(), &kuplav1.ReturnToQueueRequest{ConversationId: id, RequestId: newID()})
+	_, err := c.Desk.ReturnToQueue(t.Context(), &kuplav1.ReturnToQueueRequest{ConversationId: id, RequestId: newID()})
 	if err != nil {
 		t.Fatalf("return to queue: %v", err)
 	}
-	return res.GetConversation()
 }
 
 func invite(t testing.TB, c apptest.Clients, id, staffID string) *kuplav1.Conversation {
@@ -423,25 +420,23 @@ func invite(t testing.TB, c apptest.Clients, id, staffID string) *kuplav1.Conver
 	return res.GetConversation()
 }
 
-func leave(t testing.TB, c apptest.Clients, id string) *kuplav1.Conversation {
+func leave(t testing.TB, c apptest.Clients, id string) {
 	t.Helper()
-	res, err := c.Conversation.LeaveConversation(t.Context(),
+	_, err := c.Conversation.LeaveConversation(t.Context(),
 		&kuplav1.LeaveConversationRequest{ConversationId: id, RequestId: newID()})
 	if err != nil {
 		t.Fatalf("leave: %v", err)
 	}
-	return res.GetConversation()
 }
 
-func closeConversation(t testing.TB, c apptest.Clients, id string) *kuplav1.Conversation {
+func closeConversation(t testing.TB, c apptest.Clients, id string) {
 	t.Helper()
-	res, err := c.Desk.CloseConversation(t.Context(), &kuplav1.CloseConversationRequest{
+	_, err := c.Desk.CloseConversation(t.Context(), &kuplav1.CloseConversationRequest{
 		ConversationId: id, RequestId: newID(), Reason: kuplav1.CloseReason_CLOSE_REASON_COMPLETED,
 	})
 	if err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	return res.GetConversation()
 }
 
 func setTyping(t testing.TB, c apptest.Clients, id string) {

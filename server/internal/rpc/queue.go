@@ -179,7 +179,7 @@ func (st *queuesStream) sendStatus(id string, slot *statusSlot, now time.Time) e
 	slot.dirty, slot.time = false, now
 	is := statusProto(status)
 	was := proto.CloneOf(slot.sent)
-	was.AsOfTime = is.AsOfTime
+	was.AsOfTime = is.GetAsOfTime()
 	was.Estimate.AsOfTime = is.GetEstimate().GetAsOfTime()
 	if proto.Equal(is, was) {
 		return nil

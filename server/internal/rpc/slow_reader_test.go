@@ -18,7 +18,7 @@ import (
 )
 
 // append10k appends 10,000 messages to a conversation, a hundred a change, numbered from 1.
-func append10k(t *testing.T, s *apptest.Server, id string, padding string) {
+func append10k(t *testing.T, s *apptest.Server, id, padding string) {
 	t.Helper()
 	for i := range 100 {
 		_, err := s.Store.Change(t.Context(), store.Request{}, store.Rows{Conversations: []string{id}},
@@ -100,7 +100,8 @@ func checkLog(t *testing.T, name, id string, next func() (e *kuplav1.Event, over
 		if e == nil {
 			continue
 		}
-		if last++; e.GetSequence() != last {
+		last++
+		if e.GetSequence() != last {
 			t.Fatalf("%s: got event %d, want %d", name, e.GetSequence(), last)
 		}
 		// The first two are the joinings.

@@ -388,7 +388,7 @@ func sameWaiting(x, y *kuplav1.Waiting) bool {
 		return false
 	}
 	z := proto.CloneOf(y)
-	z.AsOfTime = x.AsOfTime
+	z.AsOfTime = x.GetAsOfTime()
 	return proto.Equal(x, z)
 }
 

@@ -18,17 +18,15 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
-// desk is a stream of a desk.
-type desk = tape[*kuplav1.WatchDeskResponse]
-
 // The snapshot is first and has all there is: the professional, their conversations, who waits in each of their
 // queues, and their colleagues. The conversations' events follow.
 func TestDeskBeginsWithASnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		onMonday(t)
 		s := apptest.New(t)
-		nurse := available(t, s, store.Staff{ID: "nurse", DisplayName: "Sairaanhoitaja Kuvitteellinen",
-			QueueIDs: []string{apptest.Queue, dental}, Capacity: 7})
+		nurse := available(t, s, store.Staff{
+			ID: "nurse", DisplayName: "Sairaanhoitaja Kuvitteellinen", QueueIDs: []string{apptest.Queue, dental}, Capacity: 7,
+		})
 		available(t, s, store.Staff{ID: "colleague", DisplayName: "Aapo Apulainen"})
 		supervisor(t, s)
 		first := s.Start(apptest.Queue)
@@ -139,10 +137,9 @@ func TestDeskTellsWhoWaitsWithoutNameOrText(t *testing.T) {
 func rangeStrings(m protoreflect.Message, each func(field, value string)) {
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		one := func(v protoreflect.Value) {
-			switch fd.Kind() {
-			case protoreflect.StringKind:
+			if fd.Kind() == protoreflect.StringKind {
 				each(string(fd.FullName()), v.String())
-			case protoreflect.MessageKind:
+			} else if fd.Message() != nil {
 				rangeStrings(v.Message(), each)
 			}
 		}
@@ -366,7 +363,8 @@ func TestDeskInterleavesConversations(t *testing.T) {
 		last := map[string]int32{}
 		for _, f := range stream.all() {
 			if e := f.GetEvent(); e != nil {
-				if last[e.GetConversationId()]++; e.GetEvent().GetSequence() != last[e.GetConversationId()] {
+				last[e.GetConversationId()]++
+				if e.GetEvent().GetSequence() != last[e.GetConversationId()] {
 					t.Fatalf("got event %d, want %d", e.GetEvent().GetSequence(), last[e.GetConversationId()])
 				}
 			}

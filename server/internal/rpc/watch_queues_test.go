@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,12 +129,7 @@ func TestWatchQueuesTellsANewCatalogue(t *testing.T) {
 		all.lines()
 		one.lines()
 		without := func(m *kuplav1.Catalogue) {
-			for i, q := range m.GetQueues() {
-				if q.GetId() == "student-health" {
-					m.Queues = append(m.GetQueues()[:i], m.GetQueues()[i+1:]...)
-					break
-				}
-			}
+			m.Queues = slices.DeleteFunc(m.GetQueues(), func(q *kuplav1.Queue) bool { return q.GetId() == "student-health" })
 			for _, r := range m.GetCannedReplies() {
 				r.QueueIds = nil
 			}

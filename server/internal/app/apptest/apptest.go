@@ -201,7 +201,7 @@ func (s *Server) Backup() (restore func()) {
 				s.t.Fatalf("restore: %v", err)
 			}
 		}
-		if err := os.WriteFile(s.path, kept, 0o600); err != nil {
+		if err := os.WriteFile(s.path, kept, 0o600); err != nil { //nolint:gosec // A path of the test's own.
 			s.t.Fatalf("restore: %v", err)
 		}
 		s.start()
@@ -280,6 +280,7 @@ func (s *Server) Clients(token string) Clients {
 // inProcess calls the server as it runs now.
 type inProcess struct{ server *Server }
 
+// NewClientStream is connect.Transport's.
 func (t inProcess) NewClientStream(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
 	return connectinprocess.New(t.server.RPC.Connect()).NewClientStream(ctx, spec)
 }

@@ -175,13 +175,13 @@ func (s *Store) conversation(ctx context.Context, id string) (committer.Conversa
 	if ok {
 		return c, nil
 	}
-	c, bytes, err := scanConversation(func(into ...any) error {
+	c, size, err := scanConversation(func(into ...any) error {
 		return s.row(ctx, selectConversation, []any{id}, into...)
 	})
 	if err != nil {
 		return committer.Conversation{}, err
 	}
-	s.memory.keep(c, bytes, epoch)
+	s.memory.keep(c, size, epoch)
 	return c, nil
 }
 
