@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
@@ -85,7 +86,7 @@ func TestEightQueues(t *testing.T) {
 			client := func(token string) apptest.Clients { return apptest.Over(&http.Client{}, url, token) }
 			nurse := client(s.StaffToken(store.Staff{ID: "nurse", QueueIDs: []string{moment.queueID}}))
 			wantStatus(t, client(""), moment.queueID, kuplav1.QueueState_QUEUE_STATE_OPEN, inHelsinki(t, moment.closes))
-			talk(t, client, nurse, moment.queueID, languages[len(languages)-1])
+			talk(t, url, nurse, moment.queueID, languages[len(languages)-1])
 
 			if moment.hours != nil {
 				s.ChangeCatalogue(func(m *kuplav1.Catalogue) { m.Queues[i].OpeningHours = moment.hours })
@@ -127,8 +128,9 @@ func wantStatus(t *testing.T, c apptest.Clients, queueID string, state kuplav1.Q
 }
 
 // talk is a whole chat of two clients: each hears what the other says in their own stream.
-func talk(t *testing.T, client func(token string) apptest.Clients, nurse apptest.Clients, queueID, language string) {
+func talk(t *testing.T, url string, nurse apptest.Clients, queueID, language string) {
 	t.Helper()
+	client := func(token string) apptest.Clients { return apptest.Over(&http.Client{}, url, token) }
 	ctx := t.Context()
 	queue, err := client("").Queue.GetQueue(ctx, &kuplav1.GetQueueRequest{QueueId: queueID})
 	if err != nil {
@@ -143,12 +145,11 @@ func talk(t *testing.T, client func(token string) apptest.Clients, nurse apptest
 	}
 	id := started.GetConversation().GetId()
 	customer := client(started.GetAccessToken())
-	following, err := customer.Conversation.FollowConversation(ctx,
+	following := connectSpeaker{connecthttp.NewTransport(&http.Client{}, url)}.open(t, customer.Token,
+		methodNamed(t, "ConversationService.FollowConversation"),
 		&kuplav1.FollowConversationRequest{ConversationId: id, Cursor: started.GetCursor()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &followedLog{t: t, stream: connectFrames{typedFrames[*kuplav1.FollowConversationResponse]{following}}}
+	defer following.stop()
+	log := &followedLog{t: t, stream: following}
 	if got := log.frame().GetSnapshot().GetPlace().GetPosition(); got != 1 {
 		t.Errorf("the place is %d, want 1", got)
 	}
