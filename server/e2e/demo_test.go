@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -22,7 +23,7 @@ func (d *demonstration) url() string { return "http://" + d.address }
 func startDemo(t *testing.T) *demonstration {
 	t.Helper()
 	d := &demonstration{address: freeAddress(t), output: &lockedBuffer{}}
-	d.process = exec.Command(filepath.Join(programs, "kuplad"), "demo", "--listen", d.address, "--data", t.TempDir())
+	d.process = exec.CommandContext(context.Background(), filepath.Join(programs, "kuplad"), "demo", "--listen", d.address, "--data", t.TempDir())
 	d.process.Stdout, d.process.Stderr = d.output, d.output
 	if err := d.process.Start(); err != nil {
 		t.Fatalf("start the demonstration: %v", err)

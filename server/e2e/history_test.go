@@ -193,7 +193,7 @@ func (h *histories) watchDesk(ctx context.Context, c *kupla.Client) {
 			h.t.Errorf("desk's follower: %v", err)
 			return
 		}
-		switch update.Kind {
+		switch update.Kind { //nolint:exhaustive // The rest is no history.
 		case kupla.DeskReset:
 			h.t.Errorf("desk's follower was reset: %v", update.Reset)
 		case kupla.DeskEvent:
@@ -229,7 +229,7 @@ func (h *histories) send(ctx context.Context, p *pair, c *kupla.Conversation, se
 		p.mu.Lock()
 		p.acked = append(p.acked, acknowledged{sender, i, event.GetSequence(), text})
 		p.mu.Unlock()
-		if rand.N(8) == 0 { //nolint:gosec // A test's dice.
+		if rand.N(8) == 0 {
 			repeats.Add(1)
 			again, err := c.SendWithID(ctx, id, text)
 			if err != nil {
@@ -240,7 +240,7 @@ func (h *histories) send(ctx context.Context, p *pair, c *kupla.Conversation, se
 				h.t.Errorf("the repeat names another event (-first +again):\n%s", diff)
 			}
 		}
-		time.Sleep(rand.N(40 * time.Millisecond)) //nolint:gosec // People pause; the kills need time to happen.
+		time.Sleep(rand.N(40 * time.Millisecond))
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -60,7 +61,7 @@ func (p *proxy) accept() {
 
 func (p *proxy) serve(client net.Conn) {
 	defer p.forget(client)
-	server, err := net.Dial("tcp", p.target)
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.target)
 	if err != nil {
 		_ = client.Close()
 		return
@@ -68,7 +69,7 @@ func (p *proxy) serve(client net.Conn) {
 	defer p.forget(server)
 	p.remember(client, server)
 	// A cut is a reset, not a goodbye: neither side can tell how much of what it sent arrived.
-	life := p.shortest + rand.N(p.longest-p.shortest) //nolint:gosec // A test's dice.
+	life := p.shortest + rand.N(p.longest-p.shortest)
 	cut := time.AfterFunc(life, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	programs = dir
-	build := exec.Command("go", "build", "-o", dir, "../cmd/kuplad", "../../clients/go/cmd/kupla")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", dir, "../cmd/kuplad", "../../clients/go/cmd/kupla")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
 		return 1
@@ -104,7 +104,7 @@ func (s *server) url() string { return "http://" + s.address }
 func (s *server) start() {
 	s.t.Helper()
 	s.mu.Lock()
-	s.process = exec.Command(filepath.Join(programs, "kuplad"), "serve",
+	s.process = exec.CommandContext(context.Background(), filepath.Join(programs, "kuplad"), "serve",
 		"--config", s.config(), "--listen", s.address, "--database", s.database)
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	err := s.process.Start()

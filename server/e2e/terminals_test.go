@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -28,7 +29,7 @@ type terminal struct {
 func openTerminal(t *testing.T, name, home string, environment []string, args ...string) *terminal {
 	t.Helper()
 	m := &terminal{t: t, name: name, ended: make(chan struct{})}
-	m.command = exec.Command(filepath.Join(programs, "kupla"), args...)
+	m.command = exec.CommandContext(context.Background(), filepath.Join(programs, "kupla"), args...)
 	m.command.Env = append(append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_STATE_HOME="+home), environment...)
 	in, err := m.command.StdinPipe()
 	if err != nil {

@@ -180,8 +180,8 @@ func (a *Addresses) Find(remoteAddr string, header http.Header) netip.Addr {
 		name, read = "Forwarded", parseForwarded
 	}
 	lines := header.Values(name)
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			if !a.trusted(addr) {
 				return addr
 			}
@@ -321,7 +321,8 @@ func cutQuoted(text string) (value, rest string, ok bool) {
 		case '"':
 			return unquoted.String(), text[i+1:], true
 		case '\\':
-			if i++; i == len(text) {
+			i++
+			if i == len(text) {
 				return "", "", false
 			}
 			unquoted.WriteByte(text[i])

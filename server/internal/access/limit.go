@@ -141,8 +141,8 @@ func (l *Limits) rates() [scopeCount]*Rate {
 	}
 }
 
-// withDefaults returns l with its zero fields filled in, or an error that names every wrong one.
-func (l Limits) withDefaults() (Limits, error) {
+// limitsWithDefaults returns l with its zero fields filled in, or an error that names every wrong one.
+func limitsWithDefaults(l Limits) (Limits, error) {
 	var problems []error
 	defaults := defaultLimits.rates()
 	for scope, r := range l.rates() {
@@ -195,7 +195,7 @@ func TokenKey(hash [32]byte) Key {
 // pick identifiers that collide.
 var (
 	conversationSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-	shardSeeds        = [2]uint64{rand.Uint64(), rand.Uint64()}
+	shardSeeds        = [2]uint64{rand.Uint64(), rand.Uint64()} //nolint:gosec // math/rand/v2's own source is seeded by the system and cannot be told from outside.
 )
 
 // ConversationKey returns the key of a conversation, given its id. Take it of conversations that the
@@ -276,7 +276,7 @@ type bucket struct {
 
 // NewLimiter returns a limiter with nobody in it, or an error that names every wrong setting.
 func NewLimiter(limits Limits) (*Limiter, error) {
-	limits, err := limits.withDefaults()
+	limits, err := limitsWithDefaults(limits)
 	if err != nil {
 		return nil, err
 	}
@@ -321,6 +321,8 @@ func (l *Limiter) Check(now time.Time, charges ...Charge) (refusal Refusal, ok b
 
 // decide locks the shards that the charges name, asks all and, if all agree and it is to, charges all.
 // The locks are taken in the order of scopes, one shard each, so callers cannot lock each other out.
+//
+//nolint:gocognit // Three passes under one set of locks; apart they would be harder to follow.
 func (l *Limiter) decide(now time.Time, charge bool, charges ...Charge) (refusal Refusal, ok bool) {
 	var keys [scopeCount]Key
 	var shards [scopeCount]*shard

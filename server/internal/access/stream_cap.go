@@ -111,7 +111,8 @@ func (c *StreamCap) close(s *stream) {
 		return
 	}
 	s.closed = true
-	if c.byAddress[s.address]--; c.byAddress[s.address] == 0 {
+	c.byAddress[s.address]--
+	if c.byAddress[s.address] == 0 {
 		delete(c.byAddress, s.address)
 	}
 	streams := c.byToken[s.token]

@@ -256,24 +256,9 @@ func (b *Board) takeIn(change store.Committed) {
 	}
 }
 
-// busyWith lists the staff who are busy with a conversation.
-func busyWith(c *chat.Conversation) []string {
-	if c == nil || c.State != chat.Active {
-		return nil
-	}
-	var ids []string
-	for _, p := range c.Professionals() {
-		ids = append(ids, p.StaffID)
-	}
-	return ids
-}
-
 // tell wakes those whom a conversation's change concerns.
 func (b *Board) tell(c store.ConversationChange) {
 	b.hub.Changed(c.After, c.Events, false)
-	if !slices.Equal(busyWith(c.Before), busyWith(c.After)) {
-		b.hub.Staff() // Colleagues see how much each has to do.
-	}
 	var before []*chat.Participant
 	if c.Before != nil {
 		before = c.Before.Professionals()

@@ -109,7 +109,7 @@ func TestCenturySigns(t *testing.T) {
 		}
 	}
 	valid := strings.Join([]string{"+", "-YXWVU", "ABCDEF"}, "")
-	for sign := rune(0); sign < 0x80; sign++ {
+	for sign := range rune(0x80) {
 		_, err := identity.Parse(withCheck("150670" + string(sign) + "901"))
 		if accepted := err == nil; accepted != strings.ContainsRune(valid, sign) {
 			t.Errorf("sign %q: accepted = %v", sign, accepted)

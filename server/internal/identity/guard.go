@@ -91,7 +91,7 @@ func (s *scanner) find() (Span, bool) {
 			continue
 		}
 		var code [codeLength]byte
-		start, end, digits := g.start, g.end, 0
+		start, end, digits := g.start, 0, 0
 		for g.class == classDigit {
 			if digits < 6 {
 				code[digits] = g.char

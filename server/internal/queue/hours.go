@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -360,9 +361,9 @@ func (w *walk) nextOpening(d Date, t time.Time) time.Time {
 func (w *walk) lastClosing(d Date, t time.Time) time.Time {
 	for n := range horizonDays + 1 {
 		all := w.openings(d.AddDays(-n))
-		for i := len(all) - 1; i >= 0; i-- {
-			if !all[i].until.After(t) {
-				return all[i].until
+		for _, o := range slices.Backward(all) {
+			if !o.until.After(t) {
+				return o.until
 			}
 		}
 	}

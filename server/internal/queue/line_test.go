@@ -517,7 +517,7 @@ func TestLineFollowsTheStore(t *testing.T) {
 					underway = slices.Delete(underway, i, i+1)
 				}
 			},
-			"begin read": func(t *rapid.T) { read = &reading{mark: l.Mark()} },
+			"begin read": func(*rapid.T) { read = &reading{mark: l.Mark()} },
 			"read": func(t *rapid.T) {
 				if read == nil || read.done {
 					t.Skip("no read under way")
@@ -555,8 +555,9 @@ func TestLineFollowsTheStore(t *testing.T) {
 	})
 }
 
-// longLine is a line of n, and the ids in order.
-func longLine(n int) (*Line, []string) {
+// longLine is a line of 10,000, and the ids in order.
+func longLine() (*Line, []string) {
+	const n = 10_000
 	l := NewLine()
 	all := make([]string, n)
 	for i := range n {
@@ -567,7 +568,7 @@ func longLine(n int) (*Line, []string) {
 }
 
 func BenchmarkLinePlace(b *testing.B) {
-	l, all := longLine(10_000)
+	l, all := longLine()
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
@@ -579,7 +580,7 @@ func BenchmarkLinePlace(b *testing.B) {
 }
 
 func BenchmarkLineAll(b *testing.B) {
-	l, _ := longLine(10_000)
+	l, _ := longLine()
 	b.ReportAllocs()
 	for b.Loop() {
 		sum := 0
@@ -594,7 +595,7 @@ func BenchmarkLineAll(b *testing.B) {
 
 // BenchmarkLineTake takes the first of 10,000 and lets another arrive.
 func BenchmarkLineTake(b *testing.B) {
-	l, _ := longLine(10_000)
+	l, _ := longLine()
 	b.ReportAllocs()
 	i := 10_000
 	for b.Loop() {
@@ -607,7 +608,7 @@ func BenchmarkLineTake(b *testing.B) {
 
 // BenchmarkLineReplace reads again a line of 10,000 in which nothing has changed, as happens every few seconds.
 func BenchmarkLineReplace(b *testing.B) {
-	l, _ := longLine(10_000)
+	l, _ := longLine()
 	read := l.Head(l.Len())
 	b.ReportAllocs()
 	for b.Loop() {

@@ -164,6 +164,7 @@ func (p Policy) CheckStart(now time.Time, pause *Pause, waiting int) error {
 		return ErrClosed
 	case Paused:
 		return ErrPaused
+	case Open:
 	}
 	if p.Full(waiting) {
 		return ErrFull

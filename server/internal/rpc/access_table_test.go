@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,8 +11,6 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
-	"errors"
-
 	"github.com/google/uuid"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/encoding/prototext"
@@ -30,12 +29,12 @@ import (
 // matters. A conversation began in mental-health, where "had" took it and transferred it to emergency-help; there it
 // waits. Once active, "has" leads it and has invited "guest", who is of a third queue; "has" closes it.
 //
-//	anon      no credentials             same   professional of the queue
-//	garbled   malformed token            other  professional of another queue
-//	unknown   token that nobody has      boss   supervisor of the queue
-//	revoked   revoked token of "has"     boss2  supervisor of another queue
-//	customer  this customer              admin  admin
-//	stranger  another customer
+//	anon: no credentials             same: professional of the queue
+//	garbled: malformed token         other: professional of another queue
+//	unknown: token that nobody has   boss: supervisor of the queue
+//	revoked: "has", once             boss2: supervisor of another queue
+//	customer: this one               admin: of the service
+//	stranger: another customer
 //
 // A cell is "ok", the reason of the refusal in short (see accessWords), or "-" where there is no such caller.
 const accessTable = `

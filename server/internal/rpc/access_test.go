@@ -220,47 +220,54 @@ func wantEnded(t *testing.T, call string, err error) {
 // A staff token that was revoked, or has expired, ends the streams it opened within 15 seconds, whenever they
 // were opened and whatever else happens on them.
 func TestTokenEndEndsStreams(t *testing.T) {
-	for _, way := range []string{"revoked", "expired"} {
-		for opened, allNews := range map[time.Duration][]time.Duration{
-			100 * time.Millisecond:   {4900 * time.Millisecond},
-			20100 * time.Millisecond: {0, 4900 * time.Millisecond, 13900 * time.Millisecond},
-		} {
-			for _, news := range allNews {
-				t.Run(fmt.Sprintf("%s %v after opening, %v before news", way, opened, news), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
-						s := apptest.New(t)
-						nurse := s.Staff(store.Staff{ID: "nurse"})
-						customer := s.Start(apptest.Queue)
-						take(t, nurse, customer.ID)
-						time.Sleep(20 * time.Second)
-						conversation := follow(t, nurse, customer.ID, "")
-						desk := watchDesk(t, nurse, "")
-						time.Sleep(opened)
-						// A call now makes the token known as good for a while.
-						snapshotOf(t, nurse, customer.ID)
-						endToken(t, s, way)
-						ended := time.Now()
-						time.Sleep(news)
-						// What is told now puts the next heartbeat off.
-						customer.Say(t, customer.ID, "Hei")
-						time.Sleep(15*time.Second - news)
-						for name, end := range map[string]ending{
-							"FollowConversation": endOf(conversation), "WatchDesk": endOf(desk),
-						} {
-							if end.last != "go away TOKEN_ENDED" || !errors.Is(end.err, io.EOF) ||
-								end.time.Sub(ended) > 15*time.Second {
-								t.Errorf("%s: the last frame is %q, %v after the token's end, and the end %v",
-									name, end.last, end.time.Sub(ended), end.err)
-							}
-						}
-						_, err := nurse.Conversation.GetConversation(t.Context(),
-							&kuplav1.GetConversationRequest{ConversationId: customer.ID})
-						apptest.WantReason(t, err, connect.CodeUnauthenticated,
-							kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID)
-					})
-				})
-			}
-		}
+	const little, longer = 100 * time.Millisecond, 20100 * time.Millisecond
+	for _, c := range []struct {
+		way    string
+		desk   bool
+		opened time.Duration // for how long the stream has been open
+		news   time.Duration // after how long a frame is sent, which puts the next heartbeat off
+	}{
+		{way: "revoked", opened: little, news: 4700 * time.Millisecond},
+		{way: "revoked", opened: longer, news: 0},
+		{way: "revoked", opened: longer, news: 4900 * time.Millisecond},
+		{way: "revoked", opened: longer, news: 13900 * time.Millisecond},
+		{way: "revoked", desk: true, opened: longer, news: 4900 * time.Millisecond},
+		{way: "expired", opened: longer, news: 4900 * time.Millisecond},
+		{way: "expired", desk: true, opened: little, news: 4700 * time.Millisecond},
+	} {
+		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := apptest.New(t)
+				nurse := s.Staff(store.Staff{ID: "nurse"})
+				customer := s.Start(apptest.Queue)
+				take(t, nurse, customer.ID)
+				time.Sleep(20 * time.Second)
+				var endOfStream func() ending
+				if c.desk {
+					desk := watchDesk(t, nurse, "")
+					endOfStream = func() ending { return endOf(desk) }
+				} else {
+					conversation := follow(t, nurse, customer.ID, "")
+					endOfStream = func() ending { return endOf(conversation) }
+				}
+				time.Sleep(c.opened)
+				// A call now makes the token known as good for a while.
+				snapshotOf(t, nurse, customer.ID)
+				endToken(t, s, c.way)
+				ended := time.Now()
+				time.Sleep(c.news)
+				customer.Say(t, customer.ID, "Hei")
+				time.Sleep(15*time.Second - c.news)
+				if end := endOfStream(); end.last != "go away TOKEN_ENDED" || !errors.Is(end.err, io.EOF) ||
+					end.time.Sub(ended) > 15*time.Second {
+					t.Errorf("the last frame is %q, %v after the token's end, and the end %v",
+						end.last, end.time.Sub(ended), end.err)
+				}
+				_, err := nurse.Conversation.GetConversation(t.Context(),
+					&kuplav1.GetConversationRequest{ConversationId: customer.ID})
+				apptest.WantReason(t, err, connect.CodeUnauthenticated, kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID)
+			})
+		})
 	}
 }
 

@@ -35,8 +35,8 @@ import (
 type outcome int
 
 const (
-	// clear: an answer, or a clear refusal. It is for what is odd but breaks no rule of the contract.
-	clear outcome = iota
+	// either: an answer, or a clear refusal. It is for what is odd but breaks no rule of the contract.
+	either outcome = iota
 	// invalid: INVALID_REQUEST with the rules that it breaks.
 	invalid
 	// undecodable: INVALID_REQUEST.
@@ -127,7 +127,7 @@ func (in *intake) method(t *testing.T, m protoreflect.MethodDescriptor) {
 		answer := in.post(t, m, token, bad)
 		what := fmt.Sprintf("%s (%s)", bad.name, bad.codec)
 		switch {
-		case answer == nil && bad.want != clear:
+		case answer == nil && bad.want != either:
 			t.Errorf("%s: was answered, want a refusal", what)
 		case answer == nil:
 			in.undo(t, shortName(m))
@@ -252,7 +252,7 @@ func (in *intake) fields(t *testing.T, good proto.Message) []badRequest {
 	var all []badRequest
 	add := func(name string, m proto.Message) {
 		renewRequestID(m, name)
-		want := clear
+		want := either
 		switch {
 		case protovalidate.Validate(m) != nil:
 			want = invalid
@@ -514,7 +514,7 @@ func (in *intake) wire(t *testing.T, m protoreflect.MethodDescriptor, good proto
 	}
 	limit := in.limit(good)
 	// A request without fields can only be decoded, so what is no more than unknown is answered.
-	missing := clear
+	missing := either
 	if protovalidate.Validate(emptyMessage(t, m.Input())) != nil {
 		missing = invalid
 	}
@@ -566,7 +566,7 @@ func (in *intake) wire(t *testing.T, m protoreflect.MethodDescriptor, good proto
 			raw[j] = byte(noise.Uint32())
 		}
 		all = append(all,
-			badRequest{name: fmt.Sprintf("noise %d", i), codec: "proto", body: raw, want: clear},
+			badRequest{name: fmt.Sprintf("noise %d", i), codec: "proto", body: raw, want: either},
 			badRequest{name: fmt.Sprintf("noise %d", i), codec: "json", body: raw, want: undecodable},
 		)
 		if len(body) == 0 {
@@ -574,7 +574,7 @@ func (in *intake) wire(t *testing.T, m protoreflect.MethodDescriptor, good proto
 		}
 		flipped := bytes.Clone(body)
 		flipped[noise.IntN(len(flipped))] ^= byte(1 + noise.IntN(255))
-		all = append(all, badRequest{name: fmt.Sprintf("a flipped byte %d", i), codec: "proto", body: flipped, want: clear})
+		all = append(all, badRequest{name: fmt.Sprintf("a flipped byte %d", i), codec: "proto", body: flipped, want: either})
 	}
 	return all
 }

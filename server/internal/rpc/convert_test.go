@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/server/internal/catalogue"
 	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/demo"
 	"github.com/kupla-chat/kupla/server/internal/queue"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
@@ -27,18 +30,16 @@ type sameNumber struct {
 var sameNumbers = []struct {
 	pkg, domainType string
 	values          []sameNumber
-	// not are values of the contract that this server never tells.
-	not []protoreflect.Enum
 }{
 	{"chat", "State", []sameNumber{
 		{"Waiting", int(chat.Waiting), kuplav1.ConversationState_CONVERSATION_STATE_WAITING},
 		{"Active", int(chat.Active), kuplav1.ConversationState_CONVERSATION_STATE_ACTIVE},
 		{"Closed", int(chat.Closed), kuplav1.ConversationState_CONVERSATION_STATE_CLOSED},
-	}, nil},
+	}},
 	{"chat", "Role", []sameNumber{
 		{"Customer", int(chat.Customer), kuplav1.ParticipantRole_PARTICIPANT_ROLE_CUSTOMER},
 		{"Professional", int(chat.Professional), kuplav1.ParticipantRole_PARTICIPANT_ROLE_PROFESSIONAL},
-	}, nil},
+	}},
 	{"chat", "CloseReason", []sameNumber{
 		{"Completed", int(chat.Completed), kuplav1.CloseReason_CLOSE_REASON_COMPLETED},
 		{"CustomerLeft", int(chat.CustomerLeft), kuplav1.CloseReason_CLOSE_REASON_CUSTOMER_LEFT},
@@ -47,17 +48,17 @@ var sameNumbers = []struct {
 		{"RedirectedToPhone", int(chat.RedirectedToPhone), kuplav1.CloseReason_CLOSE_REASON_REDIRECTED_TO_PHONE},
 		{"EndedByStaff", int(chat.EndedByStaff), kuplav1.CloseReason_CLOSE_REASON_ENDED_BY_STAFF},
 		{"Expired", int(chat.Expired), kuplav1.CloseReason_CLOSE_REASON_EXPIRED},
-	}, nil},
+	}},
 	{"chat", "LeaveReason", []sameNumber{
 		{"LeftByChoice", int(chat.LeftByChoice), kuplav1.LeaveReason_LEAVE_REASON_LEFT},
 		{"LeftLost", int(chat.LeftLost), kuplav1.LeaveReason_LEAVE_REASON_LOST},
 		{"LeftTransferred", int(chat.LeftTransferred), kuplav1.LeaveReason_LEAVE_REASON_TRANSFERRED},
 		{"LeftReturned", int(chat.LeftReturned), kuplav1.LeaveReason_LEAVE_REASON_RETURNED},
-	}, nil},
+	}},
 	{"chat", "ReturnReason", []sameNumber{
 		{"ReturnedByStaff", int(chat.ReturnedByStaff), kuplav1.ReturnReason_RETURN_REASON_RETURNED_BY_STAFF},
 		{"ProfessionalLost", int(chat.ProfessionalLost), kuplav1.ReturnReason_RETURN_REASON_PROFESSIONAL_LOST},
-	}, nil},
+	}},
 	{"chat", "Capability", []sameNumber{
 		{"CanRead", int(chat.CanRead), kuplav1.Capability_CAPABILITY_READ},
 		{"CanSendMessage", int(chat.CanSendMessage), kuplav1.Capability_CAPABILITY_SEND_MESSAGE},
@@ -69,26 +70,26 @@ var sameNumbers = []struct {
 		{"CanInviteProfessional", int(chat.CanInviteProfessional), kuplav1.Capability_CAPABILITY_INVITE_PROFESSIONAL},
 		{"CanClose", int(chat.CanClose), kuplav1.Capability_CAPABILITY_CLOSE},
 		{"CanUseCaseNotes", int(chat.CanUseCaseNotes), kuplav1.Capability_CAPABILITY_CASE_NOTES},
-	}, nil},
+	}},
 	{"queue", "State", []sameNumber{
 		{"Open", int(queue.Open), kuplav1.QueueState_QUEUE_STATE_OPEN},
 		{"Closed", int(queue.Closed), kuplav1.QueueState_QUEUE_STATE_CLOSED},
 		{"Paused", int(queue.Paused), kuplav1.QueueState_QUEUE_STATE_PAUSED},
-	}, nil},
+	}},
 	{"queue", "Reason", []sameNumber{
 		{"NobodyAvailable", int(queue.NobodyAvailable), kuplav1.CannotEstimateReason_CANNOT_ESTIMATE_REASON_NOBODY_AVAILABLE},
 		{"TooLittleHistory", int(queue.TooLittleHistory), kuplav1.CannotEstimateReason_CANNOT_ESTIMATE_REASON_TOO_LITTLE_HISTORY},
-	}, nil},
+	}},
 	{"queue", "TurnBeforeClosing", []sameNumber{
 		{"TurnExpected", int(queue.TurnExpected), kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_EXPECTED},
 		{"TurnUncertain", int(queue.TurnUncertain), kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_UNCERTAIN},
 		{"TurnUnlikely", int(queue.TurnUnlikely), kuplav1.TurnBeforeClosing_TURN_BEFORE_CLOSING_UNLIKELY},
-	}, nil},
+	}},
 	{"store", "Availability", []sameNumber{
 		{"Available", int(store.Available), kuplav1.Availability_AVAILABILITY_AVAILABLE},
 		{"OnPhone", int(store.OnPhone), kuplav1.Availability_AVAILABILITY_ON_PHONE},
 		{"Away", int(store.Away), kuplav1.Availability_AVAILABILITY_AWAY},
-	}, nil},
+	}},
 }
 
 // Every value of the domain has the number of the contract's value that means the same, so that one is made of the
@@ -108,9 +109,6 @@ func TestEnumNumbers(t *testing.T) {
 				if !sameWords(v.constant, v.contract) {
 					t.Errorf("%s does not read like %v", v.constant, v.contract)
 				}
-			}
-			for _, v := range enum.not {
-				told[v.Number()] = true
 			}
 			if declared := constantsOf(t, enum.pkg, enum.domainType); !slices.Equal(declared, names) {
 				t.Errorf("package %s declares %q, the table has %q", enum.pkg, declared, names)
@@ -224,4 +222,60 @@ func stringConstants(t *testing.T, pkg, typeName string) []string {
 		})
 	}
 	return values
+}
+
+// eveDates are the eves of one winter and spring.
+var eveDates = map[kuplav1.Eve]string{
+	kuplav1.Eve_EVE_CHRISTMAS_EVE:   "2026-12-24",
+	kuplav1.Eve_EVE_NEW_YEARS_EVE:   "2026-12-31",
+	kuplav1.Eve_EVE_EPIPHANY_EVE:    "2027-01-05",
+	kuplav1.Eve_EVE_MAUNDY_THURSDAY: "2027-03-25",
+	kuplav1.Eve_EVE_HOLY_SATURDAY:   "2027-03-27",
+	kuplav1.Eve_EVE_MAY_DAY_EVE:     "2027-04-30",
+	kuplav1.Eve_EVE_MIDSUMMER_EVE:   "2027-06-25",
+}
+
+// Each eve of the contract is the day of the domain that it names, which is not numbered the same.
+func TestEves(t *testing.T) {
+	helsinkiNoon := func(date string) time.Time {
+		day, err := time.ParseInLocation(time.DateOnly, date, helsinki)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return day.Add(12 * time.Hour)
+	}
+	for number, name := range kuplav1.Eve_name {
+		eve := kuplav1.Eve(number)
+		if eve == kuplav1.Eve_EVE_UNSPECIFIED {
+			continue
+		}
+		m, err := demo.Catalogue()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The queue that is open at all hours, but for the eve.
+		for _, q := range m.GetQueues() {
+			q.OpeningHours.Eves = []*kuplav1.EveHours{{Eve: eve, Spans: []*kuplav1.HoursSpan{{Start: "09:00", End: "10:00"}}}}
+		}
+		book, err := catalogue.Compile(m)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		q, ok := book.Queue("emergency-help")
+		if !ok {
+			t.Fatal("there is no queue that is open at all hours")
+		}
+		if eveDates[eve] == "" {
+			t.Errorf("%s: no date is known", name)
+		}
+		for other, date := range eveDates {
+			want := queue.Open
+			if other == eve {
+				want = queue.Closed
+			}
+			if got := q.Policy.Status(helsinkiNoon(date), nil).State; got != want {
+				t.Errorf("with hours on %s the queue is %v on %v, want %v", name, got, other, want)
+			}
+		}
+	}
 }

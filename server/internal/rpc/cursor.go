@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 	"time"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
@@ -46,7 +47,8 @@ func seal(content []byte) string {
 // unseal reads the content of a cursor of a kind.
 func unseal(kind byte, text string) ([]byte, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) < 5 || raw[0] != kind {
+	// The decoder passes over line breaks, also when it is strict; no cursor of ours has any.
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(raw) < 5 || raw[0] != kind {
 		return nil, false
 	}
 	content, sum := raw[:len(raw)-4], raw[len(raw)-4:]

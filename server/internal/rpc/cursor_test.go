@@ -35,10 +35,15 @@ func cursorSeeds(f *testing.F) {
 	}
 	// With a good checksum, so that what is behind it is reached.
 	for _, content := range [][]byte{
-		{}, {cursorConversation}, {cursorDesk, 0}, {cursorDesk, 255, 1, 2}, {cursorDesk, 1, 'x', 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},
+		{},
+		{cursorConversation},
+		{cursorDesk, 0},
+		{cursorDesk, 255, 1, 2},
+		{cursorDesk, 1, 'x', 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},
 		binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{cursorEvents}, tag(fuzzedID)), 1<<63),
 	} {
 		f.Add(seal(content))
+		f.Add("seal:" + string(content))
 	}
 	f.Add("")
 	f.Add("latest")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,6 +139,8 @@ func (s *reasonedStream) Receive(msg any) error {
 		return err
 	case s.ended() != nil:
 		return s.ended()
+	case errors.Is(err, os.ErrDeadlineExceeded): // it did not arrive in time
+		return refuse(kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED)
 	case theirs.Code() == connect.CodeResourceExhausted:
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "limit_bytes", strconv.Itoa(s.tooLarge))
 	case theirs.Code() == connect.CodeCanceled, theirs.Code() == connect.CodeDeadlineExceeded:

@@ -103,7 +103,7 @@ func (s *Server) openTicket(ctx context.Context, text string) (ticket feedbackTi
 	token, malformed := access.ParseToken(tokenText)
 	payload, undecodable := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	parts := strings.Split(string(payload), " ")
-	if !found || malformed != nil || undecodable != nil || len(parts) != ticketParts {
+	if !found || errors.Join(malformed, undecodable) != nil || len(parts) != ticketParts {
 		return ticket, hash, false, nil
 	}
 	ticket = feedbackTicket{queueID: parts[1], language: parts[2], date: parts[3]}

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -37,11 +38,11 @@ func TestFeedbackKeysAreDestroyed(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(24 * time.Hour)
-		if same, err := s.Store.Secret(context.Background(), name); err != nil || string(same) != string(before) {
+		if same, err := s.Store.Secret(context.Background(), name); err != nil || !bytes.Equal(same, before) {
 			t.Fatalf("the key is gone after a day, while its tokens are still good: %v", err)
 		}
 		time.Sleep(4 * 24 * time.Hour)
-		if after, err := s.Store.Secret(context.Background(), name); err != nil || string(after) == string(before) {
+		if after, err := s.Store.Secret(context.Background(), name); err != nil || bytes.Equal(after, before) {
 			t.Fatalf("the key is still there after five days: %v", err)
 		}
 		_, err = s.Clients("").Feedback.SubmitFeedback(context.Background(), &kuplav1.SubmitFeedbackRequest{

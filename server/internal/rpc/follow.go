@@ -160,8 +160,9 @@ type streamContext struct {
 func (s *Server) openStream(c call, f *hub.Follower) (*streamContext, func(), error) {
 	superseded, done, err := s.streams.Open(c.TokenKey, c.address)
 	if err != nil {
+		most := float64(s.streams.Limits().PerAddress) * max(1, c.address.Factor)
 		return nil, nil, refuseLater(kuplav1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, time.Minute,
-			"limit", strconv.Itoa(s.streams.Limits().PerAddress))
+			"limit", strconv.Itoa(int(most)))
 	}
 	return &streamContext{server: s, call: c, follower: f, superseded: superseded, checked: s.now()}, done, nil
 }

@@ -28,8 +28,10 @@ func registerHealth(server *connect.Server, s *Server) {
 					return err
 				}
 				if !s.serves(req.GetService()) {
-					// The standard has this code for a service that there is not; the contract has no reason for it alone.
-					return withReason(connect.NewError(connect.CodeNotFound, "There is no such service. Check its name against the contract."),
+					// The standard has this code for a service that there is not; the contract has no reason for it
+					// alone.
+					return withReason(
+						connect.NewError(connect.CodeNotFound, "There is no such service. Check its name against the contract."),
 						kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN, nil)
 				}
 				return stream.Send(&healthpb.HealthCheckResponse{Status: s.serving(ctx)})
@@ -114,7 +116,7 @@ func (s *Server) services() []string {
 }
 
 func (s *Server) serves(service string) bool {
-	if service == "" || service == string(healthpb.Health_ServiceDesc.ServiceName) {
+	if service == "" || service == healthpb.Health_ServiceDesc.ServiceName {
 		return true
 	}
 	return slices.Contains(s.services(), service)

@@ -22,6 +22,9 @@ type HTTPConfig struct {
 	AllowedOrigins []string
 	// Reflection serves gRPC reflection. For development: it tells everybody what there is.
 	Reflection bool
+	// ReadTimeout is how long the body of a request may take to arrive. Default 30 s. Requests are small; whoever is
+	// slower holds a connection for nothing. It does not count once the answer has begun.
+	ReadTimeout time.Duration
 	// WriteTimeout is how long one write may take before the peer counts as dead. Default 30 s. It is set
 	// anew for each write, so a stream lives as long as it is read.
 	WriteTimeout time.Duration
@@ -36,6 +39,7 @@ const (
 
 // Handler serves the contract: Connect, gRPC and gRPC-Web on one port.
 func (s *Server) Handler(config HTTPConfig) http.Handler {
+	set(&config.ReadTimeout, 30*time.Second)
 	set(&config.WriteTimeout, 30*time.Second)
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, s.connect,
@@ -50,7 +54,7 @@ func (s *Server) Handler(config HTTPConfig) http.Handler {
 		mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 	}
 	handler := http.Handler(mux)
-	handler = s.limitBody(handler)
+	handler = s.limitBody(handler, config.ReadTimeout)
 	handler = securityHeaders(handler)
 	handler = rollingDeadline(handler, config.WriteTimeout)
 	handler = cors.New(cors.Options{
@@ -78,19 +82,22 @@ func (s *Server) requestBytes(procedure string) int {
 	return s.config.RequestBytes
 }
 
-// limitBody bounds what is read of a request, whatever protocol it comes by.
-func (s *Server) limitBody(next http.Handler) http.Handler {
+// limitBody bounds what is read of a request, and for how long, whatever protocol it comes by.
+func (s *Server) limitBody(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be
 		// used again. Finding another reader there it would take what is left of a body for the next request, and
 		// whoever shares a proxy's connection could be made to send somebody else's.
-		controller := http.NewResponseController(w)
-		_ = controller.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by test recorders
-		bounded := *r
-		bounded.Body = &boundedBody{
+		body := &boundedBody{
 			ReadCloser: http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)), rest: r.Body,
-			read: func() { _ = controller.SetReadDeadline(time.Time{}) },
+			controller: http.NewResponseController(w),
 		}
+		_ = body.controller.SetReadDeadline(time.Now().Add(timeout)) // not supported by test recorders, which never block
+		if writer, ok := w.(*deadlineWriter); ok {
+			writer.body = body
+		}
+		bounded := *r
+		bounded.Body = body
 		next.ServeHTTP(w, &bounded)
 	})
 }
@@ -100,14 +107,10 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 type boundedBody struct {
 	io.ReadCloser
 
-	rest io.Reader
-	// read ends the deadline of the body: what comes on the connection after it has its own time.
-	read func()
+	rest       io.Reader
+	controller *http.ResponseController
+	failed     bool
 }
-
-// bodyTimeout is how long a request's body may take to arrive. Requests are small; whoever is slower holds a
-// connection for nothing.
-const bodyTimeout = 30 * time.Second
 
 // thrownAway is how much is read of a request that is too large. Beyond it the connection ends.
 const thrownAway = 1 << 20
@@ -118,16 +121,21 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		_, _ = io.CopyN(io.Discard, b.rest, thrownAway) // What fails here fails for the answer too.
 		b.rest = nil
 	}
-	if err != nil {
-		b.read()
+	switch {
+	case errors.Is(err, io.EOF):
+		b.answered()
+	case err != nil:
+		b.failed = true
 	}
 	return n, err
 }
 
-// Close ends the reading, whether or not all of it was read.
-func (b *boundedBody) Close() error {
-	b.read()
-	return b.ReadCloser.Close()
+// answered ends the deadline of the body: it has arrived, or the answer has begun, and then its peer has nothing more to
+// say. A body that failed to arrive keeps it, or net/http would wait for the rest of it before it answers.
+func (b *boundedBody) answered() {
+	if !b.failed {
+		_ = b.controller.SetReadDeadline(time.Time{}) // as above
+	}
 }
 
 // securityHeaders adds what keeps browsers from guessing and framing.
@@ -157,6 +165,7 @@ type deadlineWriter struct {
 
 	controller *http.ResponseController
 	timeout    time.Duration
+	body       *boundedBody // of the request
 	began      bool
 }
 
@@ -166,6 +175,9 @@ func (w *deadlineWriter) begin(status int) {
 		return
 	}
 	w.began = true
+	if w.body != nil {
+		w.body.answered()
+	}
 	if h := w.Header(); h.Get("Cache-Control") == "" || status != http.StatusOK {
 		h.Set("Cache-Control", "no-store")
 	}

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,6 +186,36 @@ func TestReturnedConversationMovesOthersBack(t *testing.T) {
 		streams[1].want("place 1")
 		streams[2].want("place 2")
 		lateStream.want("place 3")
+	})
+}
+
+// Nobody is told a place while they are being answered: the event that puts them back into the line comes first.
+func TestPlaceIsToldOnlyWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		customer := s.Start(apptest.Queue)
+		stream := follow(t, customer.Clients, customer.ID, "")
+		for range 150 {
+			take(t, nurse, customer.ID)
+			view := follow(t, nurse, customer.ID, "")
+			view.news()
+			returnToQueue(t, nurse, customer.ID)
+			if lines := only(view.lines(), "place"); len(lines) > 0 {
+				t.Fatalf("the professional was told %q", lines)
+			}
+		}
+		waiting := true
+		for _, line := range stream.lines() {
+			switch {
+			case strings.Contains(line, " returned "):
+				waiting = true
+			case strings.Contains(line, " joined professional"):
+				waiting = false
+			case strings.HasPrefix(line, "place") && !waiting:
+				t.Fatalf("told %q while being answered", line)
+			}
+		}
 	})
 }
 

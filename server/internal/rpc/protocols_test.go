@@ -35,6 +35,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/server/internal/app"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
 	"github.com/kupla-chat/kupla/server/internal/rpc"
 	"github.com/kupla-chat/kupla/server/internal/store"
@@ -198,8 +199,27 @@ func curl(t *testing.T, stdin io.Reader, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// printed is a response as curl printed it.
+type printed struct {
+	code   int
+	status string
+	header http.Header
+	body   []byte
+}
+
+// readPrinted reads a response to its end.
+func readPrinted(r *bufio.Reader) (printed, error) {
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return printed{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	return printed{code: res.StatusCode, status: res.Status, header: res.Header, body: body}, err
+}
+
 // curlOnce runs curl to its end and reads the response that it printed.
-func curlOnce(t *testing.T, body []byte, args ...string) (*http.Response, []byte) {
+func curlOnce(t *testing.T, body []byte, args ...string) printed {
 	t.Helper()
 	var stderr bytes.Buffer
 	cmd := curl(t, bytes.NewReader(body), args...)
@@ -208,15 +228,11 @@ func curlOnce(t *testing.T, body []byte, args ...string) (*http.Response, []byte
 	if err != nil {
 		t.Fatalf("curl %q: %v: %s", args, err, &stderr)
 	}
-	res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(out)), nil)
+	res, err := readPrinted(bufio.NewReader(bytes.NewReader(out)))
 	if err != nil {
 		t.Fatalf("read what curl printed: %v\n%s", err, out)
 	}
-	content, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatalf("read what curl printed: %v", err)
-	}
-	return res, content
+	return res
 }
 
 // curlHeaders are curl's arguments for a call with a body on its standard input.
@@ -275,14 +291,14 @@ func (c curlSpeaker) call(t *testing.T, token string, m protoreflect.MethodDescr
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, content := curlOnce(t, body, append(curlHeaders("application/json", token), c.url+procedureOf(m))...)
-	if response.StatusCode != http.StatusOK {
-		checkNotCached(t, response.Header)
-		return readConnectError(t, content)
+	got := curlOnce(t, body, append(curlHeaders("application/json", token), c.url+procedureOf(m))...)
+	if got.code != http.StatusOK {
+		checkNotCached(t, got.header)
+		return readConnectError(t, got.body)
 	}
-	checkCaching(t, procedureOf(m), response.Header.Values("Cache-Control"))
-	if err := protojson.Unmarshal(content, res); err != nil {
-		t.Fatalf("read the answer: %v\n%s", err, content)
+	checkCaching(t, procedureOf(m), got.header.Values("Cache-Control"))
+	if err := protojson.Unmarshal(got.body, res); err != nil {
+		t.Fatalf("read the answer: %v\n%s", err, got.body)
 	}
 	return nil
 }
@@ -303,7 +319,7 @@ func (c curlSpeaker) open(t *testing.T, token string, m protoreflect.MethodDescr
 		t.Fatal(err)
 	}
 	f := &curlFrames{cmd: cmd}
-	response, err := http.ReadResponse(bufio.NewReader(out), nil)
+	response, err := http.ReadResponse(bufio.NewReader(out), nil) //nolint:bodyclose // stop ends it with the process.
 	if err != nil {
 		t.Fatalf("read what curl printed: %v", err)
 	}
@@ -698,32 +714,32 @@ func TestOnlyQueuesAreInURLs(t *testing.T) {
 		if !may {
 			message = "{}"
 		}
-		res, body := curlOnce(t, nil, "--get", "--data-urlencode", "connect=v1", "--data-urlencode", "encoding=json",
+		res := curlOnce(t, nil, "--get", "--data-urlencode", "connect=v1", "--data-urlencode", "encoding=json",
 			"--data-urlencode", "message="+message, url+procedureOf(m))
 		if !may {
-			if res.StatusCode != http.StatusMethodNotAllowed {
-				t.Errorf("GET %s: %s, want 405", shortName(m), res.Status)
+			if res.code != http.StatusMethodNotAllowed {
+				t.Errorf("GET %s: %s, want 405", shortName(m), res.status)
 			}
-			checkNotCached(t, res.Header)
+			checkNotCached(t, res.header)
 			continue
 		}
-		if res.StatusCode != http.StatusOK {
-			t.Errorf("GET %s: %s: %s", shortName(m), res.Status, body)
+		if res.code != http.StatusOK {
+			t.Errorf("GET %s: %s: %s", shortName(m), res.status, res.body)
 		}
-		checkCaching(t, procedureOf(m), res.Header.Values("Cache-Control"))
+		checkCaching(t, procedureOf(m), res.header.Values("Cache-Control"))
 		answer := emptyMessage(t, m.Output())
-		if err := protojson.Unmarshal(body, answer); err != nil || !strings.Contains(string(body), "emergency-help") && !strings.Contains(string(body), "oral-health") {
-			t.Errorf("GET %s: %v: %s", shortName(m), err, body)
+		if err := protojson.Unmarshal(res.body, answer); err != nil || !strings.Contains(string(res.body), "emergency-help") && !strings.Contains(string(res.body), "oral-health") {
+			t.Errorf("GET %s: %v: %s", shortName(m), err, res.body)
 		}
 	}
 	// A refusal is not kept: the queue may come.
-	res, body := curlOnce(t, nil, "--get", "--data-urlencode", "connect=v1", "--data-urlencode", "encoding=json",
+	res := curlOnce(t, nil, "--get", "--data-urlencode", "connect=v1", "--data-urlencode", "encoding=json",
 		"--data-urlencode", `message={"queue_id":"x"}`, url+"/kupla.v1.QueueService/GetQueue")
-	if res.StatusCode != http.StatusNotFound {
-		t.Errorf("GET of no queue: %s", res.Status)
+	if res.code != http.StatusNotFound {
+		t.Errorf("GET of no queue: %s", res.status)
 	}
-	checkNotCached(t, res.Header)
-	readConnectError(t, body).want(t, connect.CodeNotFound, kuplav1.ErrorReason_ERROR_REASON_QUEUE_NOT_FOUND)
+	checkNotCached(t, res.header)
+	readConnectError(t, res.body).want(t, connect.CodeNotFound, kuplav1.ErrorReason_ERROR_REASON_QUEUE_NOT_FOUND)
 }
 
 // What was reached but is no procedure is refused with a reason too, in every protocol.
@@ -731,11 +747,11 @@ func TestUnknownProcedure(t *testing.T) {
 	s := apptest.New(t)
 	url := s.Listen(rpc.HTTPConfig{})
 	const procedure = "/kupla.v1.QueueService/DropQueues"
-	res, body := curlOnce(t, []byte("{}"), append(curlHeaders("application/json", ""), url+procedure)...)
-	if res.StatusCode != http.StatusNotImplemented {
-		t.Errorf("Connect: %s", res.Status)
+	res := curlOnce(t, []byte("{}"), append(curlHeaders("application/json", ""), url+procedure)...)
+	if res.code != http.StatusNotImplemented {
+		t.Errorf("Connect: %s", res.status)
 	}
-	readConnectError(t, body).want(t, connect.CodeUnimplemented, kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
+	readConnectError(t, res.body).want(t, connect.CodeUnimplemented, kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
 
 	err := grpcConn(t, url).Invoke(t.Context(), procedure, &kuplav1.ListQueuesRequest{}, &kuplav1.ListQueuesResponse{})
 	grpcRefusal(t, err).want(t, connect.CodeUnimplemented, kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
@@ -940,11 +956,13 @@ func TestNegotiation(t *testing.T) {
 		"a type we do not speak": {"/kupla.v1.QueueService/ListQueues", "text/plain", "{}", nil, http.StatusUnsupportedMediaType},
 		"an encoding we do not know": {
 			"/kupla.v1.QueueService/ListQueues", "application/json", "{}",
-			http.Header{"Content-Encoding": {"br"}}, http.StatusNotImplemented,
+			http.Header{"Content-Encoding": {"br"}},
+			http.StatusNotImplemented,
 		},
 		"a timeout that is none": {
 			"/kupla.v1.QueueService/ListQueues", "application/json", "{}",
-			http.Header{"Connect-Timeout-Ms": {"soon"}}, http.StatusBadRequest,
+			http.Header{"Connect-Timeout-Ms": {"soon"}},
+			http.StatusBadRequest,
 		},
 		"a page that there is not": {"/", "application/json", "{}", nil, http.StatusNotFound},
 	} {
@@ -968,23 +986,77 @@ func TestNegotiation(t *testing.T) {
 	}
 }
 
-// A peer that connects and says nothing, or stops in the middle, holds nobody up.
-func TestHalfRequest(t *testing.T) {
-	s := apptest.New(t)
-	url := s.Listen(rpc.HTTPConfig{})
+// dialRaw connects to a server and writes the beginning of a request.
+func dialRaw(t *testing.T, url, beginning string) net.Conn {
+	t.Helper()
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "POST /kupla.v1.ConversationService/StartConversation HTTP/1.1\r\nHost: x\r\n"+
-		"Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"queue_id\":"); err != nil {
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.Close(); err != nil {
+	if _, err := io.WriteString(conn, beginning); err != nil {
 		t.Fatal(err)
+	}
+	return conn
+}
+
+// A peer that is cut off in the middle of a request harms nobody, and is no incident.
+func TestHalfRequest(t *testing.T) {
+	var log safeBuffer
+	s := apptest.New(t, apptest.WithConfig(func(c *app.Config) { c.Log = log.logger() }))
+	url := s.Listen(rpc.HTTPConfig{})
+	conn := dialRaw(t, url, "POST /kupla.v1.ConversationService/StartConversation HTTP/1.1\r\nHost: x\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"queue_id\":")
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(answer, []byte("INTERNAL")) || strings.Contains(log.String(), "incident_id") {
+		t.Errorf("half a request is an incident: %s\n%s", answer, log.String())
 	}
 	if _, err := apptest.Over(http.DefaultClient, url, "").Queue.ListQueues(t.Context(), &kuplav1.ListQueuesRequest{}); err != nil {
 		t.Errorf("after a request that was cut off: %v", err)
+	}
+}
+
+// A request that does not arrive ends by itself; a stream that is followed does not, however little its peer says.
+func TestSlowRequest(t *testing.T) {
+	const timeout = 100 * time.Millisecond
+	s := apptest.New(t)
+	url := s.Listen(rpc.HTTPConfig{ReadTimeout: timeout})
+	conn := dialRaw(t, url, "POST /kupla.v1.ConversationService/StartConversation HTTP/1.1\r\nHost: x\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"queue_id\":")
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatalf("the connection is not ended: %v", err)
+	}
+	if !bytes.Contains(answer, []byte("CALL_ENDED")) {
+		t.Errorf("a request that does not arrive is answered: %s", answer)
+	}
+	for name, by := range map[string]speaker{
+		"HTTP 1.1": connectSpeaker{connecthttp.NewTransport(httpClient(t, false), url)},
+		"h2c":      connectSpeaker{connecthttp.NewTransport(httpClient(t, true), url)},
+		"gRPC":     grpcSpeaker{grpcConn(t, url)},
+		"curl":     curlSpeaker{url},
+	} {
+		t.Run(name, func(t *testing.T) {
+			customer := s.Start(apptest.Queue)
+			stream := by.open(t, customer.Token, methodNamed(t, "ConversationService.FollowConversation"),
+				&kuplav1.FollowConversationRequest{ConversationId: customer.ID})
+			defer stream.stop()
+			log := &followedLog{t: t, stream: stream}
+			log.wantEvent(1, func(*kuplav1.Event) bool { return true })
+			// The network is real here, and so is its time.
+			time.Sleep(3 * timeout)
+			customer.Say(t, customer.ID, "hei")
+			log.wantEvent(2, func(*kuplav1.Event) bool { return true })
+		})
 	}
 }
 
@@ -992,7 +1064,7 @@ func TestHalfRequest(t *testing.T) {
 // that would be somebody else's.
 func TestTooLargeIsNotTheNextRequest(t *testing.T) {
 	s := apptest.New(t)
-	address := strings.TrimPrefix(s.Listen(rpc.HTTPConfig{}), "http://")
+	url := s.Listen(rpc.HTTPConfig{})
 	for name, test := range map[string]struct {
 		size   int
 		header string
@@ -1003,14 +1075,7 @@ func TestTooLargeIsNotTheNextRequest(t *testing.T) {
 		"refused before it is read": {600 << 10, "Authorization: Bearer kupla_c_x\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-				t.Fatal(err)
-			}
+			conn := dialRaw(t, url, "")
 			hidden := "POST /kupla.v1.QueueService/ListQueues HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 				"Content-Length: 2\r\n\r\n{}"
 			body := strings.Repeat(hidden, 1+test.size/len(hidden))
@@ -1022,13 +1087,12 @@ func TestTooLargeIsNotTheNextRequest(t *testing.T) {
 			}()
 			var answers []string
 			for r := bufio.NewReader(conn); ; {
-				res, err := http.ReadResponse(r, nil)
+				res, err := readPrinted(r)
 				if err != nil {
 					break // The connection ended, in good order or not.
 				}
-				content, _ := io.ReadAll(res.Body)
-				answers = append(answers, res.Status)
-				if bytes.Contains(content, []byte("oral-health")) {
+				answers = append(answers, res.status)
+				if bytes.Contains(res.body, []byte("oral-health")) {
 					t.Fatal("the request hidden in the body was answered")
 				}
 			}
