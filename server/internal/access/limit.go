@@ -195,7 +195,7 @@ func TokenKey(hash [32]byte) Key {
 // pick identifiers that collide.
 var (
 	conversationSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-	shardSeeds        = [2]uint64{rand.Uint64(), rand.Uint64()} //nolint:gosec // math/rand/v2's own source is seeded by the system and cannot be told from outside.
+	shardSeeds        = [2]uint64{rand.Uint64(), rand.Uint64()} //nolint:gosec // Seeded by the system, and told to nobody.
 )
 
 // ConversationKey returns the key of a conversation, given its id. Take it of conversations that the

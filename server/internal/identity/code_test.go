@@ -147,6 +147,13 @@ func TestCodeIsNeverPrinted(t *testing.T) {
 		"struct":  holder{code, code, &code},
 		"nested":  &struct{ inner holder }{holder{code, code, &code}},
 	}
+	// A time may happen to hold any digits.
+	timeless := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
 	for name, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%t", "%c", "%U", "%e"} {
 			leaks(t, name+" "+verb, fmt.Sprintf(verb, value))
@@ -159,10 +166,10 @@ func TestCodeIsNeverPrinted(t *testing.T) {
 			leaks(t, name+" as JSON", string(text))
 		}
 		var text, lines bytes.Buffer
-		slog.New(slog.NewTextHandler(&text, nil)).Info("m", "value", value)
+		slog.New(slog.NewTextHandler(&text, timeless)).Info("m", "value", value)
 		leaks(t, name+" in a text log", text.String())
 		if name != "key" {
-			slog.New(slog.NewJSONHandler(&lines, nil)).Info("m", "value", value)
+			slog.New(slog.NewJSONHandler(&lines, timeless)).Info("m", "value", value)
 			leaks(t, name+" in a JSON log", lines.String())
 		}
 	}

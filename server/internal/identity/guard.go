@@ -91,7 +91,8 @@ func (s *scanner) find() (Span, bool) {
 			continue
 		}
 		var code [codeLength]byte
-		start, end, digits := g.start, 0, 0
+		start, digits := g.start, 0
+		var end int
 		for g.class == classDigit {
 			if digits < 6 {
 				code[digits] = g.char
