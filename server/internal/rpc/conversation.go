@@ -419,7 +419,7 @@ func (s conversationService) ListEvents(
 	if after >= int64(last) {
 		return &kuplav1.ListEventsResponse{}, nil
 	}
-	size := min(pageSize(req.GetPageSize(), pageDefault, pageMost), int(last)-int(after))
+	size := min(pageSize(req.GetPageSize(), pageMost), int(last)-int(after))
 	events, err := s.store.Events(ctx, id, int32(after), size)
 	if err != nil {
 		return nil, err

@@ -149,12 +149,12 @@ func parsePageToken(kind byte, owner, text string) (after int64, err error) {
 
 // pageSize brings a page size to what is served: 0 is the default, too many are capped. A negative size
 // was refused by the contract's rules.
-func pageSize(asked int32, def, most int) int {
+func pageSize(asked int32, most int) int {
 	if asked == 0 {
-		return def
+		return pageDefault
 	}
 	return min(int(asked), most)
 }
 
-// stampTime keeps a nil out of the wire for a time that is not known.
+// known reports whether a time is known.
 func known(t time.Time) bool { return !t.IsZero() }

@@ -184,7 +184,7 @@ func TestPageSize(t *testing.T) {
 		asked int32
 		want  int
 	}{{0, 100}, {1, 1}, {100, 100}, {999, 999}, {1000, 1000}, {1001, 1000}, {1<<31 - 1, 1000}} {
-		if got := pageSize(test.asked, pageDefault, pageMost); got != test.want {
+		if got := pageSize(test.asked, pageMost); got != test.want {
 			t.Errorf("asked for %d: %d, want %d", test.asked, got, test.want)
 		}
 	}

@@ -427,7 +427,7 @@ func (s deskService) ListCaseNotes(
 	if _, _, err := s.read(ctx, id); err != nil {
 		return nil, err
 	}
-	size := pageSize(req.GetPageSize(), pageDefault, pageMost)
+	size := pageSize(req.GetPageSize(), pageMost)
 	notes, err := s.store.CaseNotes(ctx, id, after, size+1)
 	if err != nil {
 		return nil, err
@@ -460,7 +460,7 @@ func (s deskService) ListCannedReplies(
 		return nil, err
 	}
 	replies := s.catalogue.Book().CannedReplies(queues...)
-	page, token := pageOf(replies, "canned", after, pageSize(req.GetPageSize(), pageDefault, pageMost))
+	page, token := pageOf(replies, "canned", after, pageSize(req.GetPageSize(), pageMost))
 	return &kuplav1.ListCannedRepliesResponse{CannedReplies: page, NextPageToken: token}, nil
 }
 

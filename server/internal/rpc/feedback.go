@@ -99,24 +99,32 @@ func (s *Server) ForgetFeedbackKeys(ctx context.Context, now time.Time) error {
 
 // openTicket reads a feedback token. A token that is not ours, or no longer good, is not ok.
 func (s *Server) openTicket(ctx context.Context, text string) (ticket feedbackTicket, hash [32]byte, ok bool, err error) {
-	tokenText, sealed, found := strings.Cut(text, ".")
-	token, malformed := access.ParseToken(tokenText)
-	payload, undecodable := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	parts := strings.Split(string(payload), " ")
-	if !found || errors.Join(malformed, undecodable) != nil || len(parts) != ticketParts {
-		return ticket, hash, false, nil
-	}
-	ticket = feedbackTicket{queueID: parts[1], language: parts[2], date: parts[3]}
+	token, payload, ticket, ok := parseTicket(text)
 	// Before there is any key: only those of the last days are ever made.
-	if ticket.expired(s.now()) {
+	if !ok || ticket.expired(s.now()) {
 		return ticket, hash, false, nil
 	}
 	key, err := s.store.Secret(ctx, feedbackSecret+ticket.date)
 	if err != nil {
 		return ticket, hash, false, err
 	}
-	ok = token.Equal(access.DeriveToken(access.KindFeedback, key, "ticket", string(payload)))
+	ok = token.Equal(access.DeriveToken(access.KindFeedback, key, "ticket", payload))
 	return ticket, token.Hash(), ok, nil
+}
+
+// parseTicket takes a feedback token apart, whoever made it.
+func parseTicket(text string) (token access.Token, payload string, ticket feedbackTicket, ok bool) {
+	tokenText, sealed, found := strings.Cut(text, ".")
+	token, err := access.ParseToken(tokenText)
+	if !found || err != nil {
+		return token, "", ticket, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	parts := strings.Split(string(raw), " ")
+	if err != nil || len(parts) != ticketParts {
+		return token, "", ticket, false
+	}
+	return token, string(raw), feedbackTicket{queueID: parts[1], language: parts[2], date: parts[3]}, true
 }
 
 // ticketParts is how many parts a payload has.

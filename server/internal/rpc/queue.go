@@ -37,7 +37,7 @@ func (s queueService) ListQueues(
 	if err != nil {
 		return nil, err
 	}
-	page, token := pageOf(s.queueIDs(nil), "queues", after, pageSize(req.GetPageSize(), queuesPage, queuesPage))
+	page, token := pageOf(s.queueIDs(nil), "queues", after, pageSize(req.GetPageSize(), queuesPage))
 	out := &kuplav1.ListQueuesResponse{NextPageToken: token}
 	for _, id := range page {
 		if q := s.queueWithStatus(id); q != nil {
