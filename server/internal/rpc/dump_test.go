@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,5 +115,27 @@ func (o *observer) unchanged(t testing.TB, what string, since checkpoint) {
 	t.Helper()
 	if diff := cmp.Diff(since.tables, o.dump()); diff != "" {
 		t.Errorf("%s changed the store:\n%s", what, strings.TrimSpace(diff))
+	}
+}
+
+// The observer sees a change of anything that is not volatile, and none of what is.
+func TestObserverSeesChanges(t *testing.T) {
+	s := apptest.New(t)
+	customer := s.Start(apptest.Queue)
+	o := observe(t, s)
+	before := o.checkpoint()
+	o.unchanged(t, "nothing", before)
+	if err := s.Store.Seen(t.Context(), map[string]time.Time{customer.ID: time.Now().Add(time.Hour)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	o.unchanged(t, "having been seen", before)
+	if o.version() == before.version {
+		t.Error("a commit does not change the version")
+	}
+	customer.Say(t, customer.ID, "hei")
+	counted := &countingTB{TB: t}
+	o.unchanged(counted, "a message", before)
+	if counted.errors != 1 {
+		t.Error("a message is not seen")
 	}
 }

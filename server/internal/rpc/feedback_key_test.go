@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/server/internal/app"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
 )
 
@@ -17,7 +18,8 @@ import (
 // on nothing that is stored tells whose survey was answered.
 func TestFeedbackKeysAreDestroyed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := apptest.New(t)
+		// Days pass, so the timer ticks by the minute.
+		s := apptest.New(t, apptest.WithConfig(func(c *app.Config) { c.Worker.Tick = time.Minute }))
 		customer := s.Start(apptest.Queue)
 		if _, err := customer.Conversation.LeaveConversation(context.Background(), &kuplav1.LeaveConversationRequest{
 			ConversationId: customer.ID, RequestId: "5f0c9d1e-7f0b-4a53-9a06-6f3f4d6c2b11",
