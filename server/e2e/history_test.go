@@ -25,7 +25,7 @@ const (
 	messagesEach = 100 // by each of the two of a pair
 	nurses       = 4
 	kills        = 8
-	killEvery    = 1000 * time.Millisecond
+	total        = 2 * pairs * messagesEach
 	deadline     = 3 * time.Minute
 )
 
@@ -101,30 +101,21 @@ func TestHistories(t *testing.T) {
 		taken++
 	}
 
-	var repeats atomic.Int32
+	var repeats, acked atomic.Int32
 	for _, one := range h.all() {
-		senders.Go(func() { h.send(ctx, one, one.conversation, "customer", &repeats) })
+		senders.Go(func() { h.send(ctx, one, one.conversation, "customer", &repeats, &acked) })
 		staff := desks[one.nurse].Conversation(one.conversation.ID())
-		senders.Go(func() { h.send(ctx, one, staff, "nurse", &repeats) })
+		senders.Go(func() { h.send(ctx, one, staff, "nurse", &repeats, &acked) })
 	}
-	killed := 0
-	finished := make(chan struct{})
-	go func() { senders.Wait(); close(finished) }()
-	for running := true; running; {
-		select {
-		case <-finished:
-			running = false
-		case <-time.After(killEvery):
-			if killed < kills {
-				s.kill()
-				s.start()
-				killed++
-			}
+	// By how much has been acknowledged and not by time, so that it happens as often on any machine.
+	for killed := range int32(kills) {
+		for acked.Load() < (killed+1)*total/(kills+1) && !t.Failed() {
+			time.Sleep(5 * time.Millisecond)
 		}
+		s.kill()
+		s.start()
 	}
-	if killed < kills/2 {
-		t.Errorf("the server was killed %d times only; send more", killed)
-	}
+	senders.Wait()
 	p.relent()
 	for _, one := range h.all() {
 		if _, err := desks[one.nurse].Desk().Close(ctx, one.conversation.ID(), kuplav1.CloseReason_CLOSE_REASON_COMPLETED); err != nil {
@@ -135,7 +126,7 @@ func TestHistories(t *testing.T) {
 	s.kill() // what was acknowledged is on the disk, whether or not anybody said goodbye
 	messages := h.check(ctx, s.database)
 	t.Logf("%d messages in %d conversations; %d kills, %d cuts, %d requests repeated on purpose",
-		messages, pairs, killed, p.counted(), repeats.Load())
+		messages, pairs, kills, p.counted(), repeats.Load())
 }
 
 // histories is what is known of all pairs.
@@ -217,7 +208,7 @@ func (h *histories) watchDesk(ctx context.Context, c *kupla.Client) {
 
 // send writes messages one after the other. Some are sent again under the same id once they are
 // acknowledged, as by a client that lost its memory of the answer.
-func (h *histories) send(ctx context.Context, p *pair, c *kupla.Conversation, sender string, repeats *atomic.Int32) {
+func (h *histories) send(ctx context.Context, p *pair, c *kupla.Conversation, sender string, repeats, acked *atomic.Int32) {
 	for i := range messagesEach {
 		id := uuid.NewString()
 		text := fmt.Sprintf("%s %d of %s", sender, i, p.conversation.ID())
@@ -229,6 +220,7 @@ func (h *histories) send(ctx context.Context, p *pair, c *kupla.Conversation, se
 		p.mu.Lock()
 		p.acked = append(p.acked, acknowledged{sender, i, event.GetSequence(), text})
 		p.mu.Unlock()
+		acked.Add(1)
 		if rand.N(8) == 0 {
 			repeats.Add(1)
 			again, err := c.SendWithID(ctx, id, text)
