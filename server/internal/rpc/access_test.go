@@ -348,3 +348,36 @@ func TestProfileChangeReachesOpenDesks(t *testing.T) {
 		}
 	})
 }
+
+// Somebody who was professional and supervisor and is only supervisor from now on may watch the lines, and
+// hears nothing more of conversations, on a stream that is open either.
+func TestLosingOneOfTwoRolesEndsTheDesk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		member := store.Staff{
+			ID: "nurse", DisplayName: "Testi", Roles: []store.Role{store.RoleProfessional, store.RoleSupervisor},
+			QueueIDs: []string{apptest.Queue}, Languages: []string{"fi"}, Capacity: 2,
+		}
+		nurse := s.Staff(member)
+		customer := s.Start(apptest.Queue)
+		nurse.TakeNext(t)
+		desk := watchDesk(t, nurse, "")
+		desk.wantOpen()
+		member.Roles = []store.Role{store.RoleSupervisor}
+		if err := s.Store.PutStaff(t.Context(), member); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if end := endOf(desk); end.last != "go away TOKEN_ENDED" {
+			t.Errorf("the last frame is %q, want TOKEN_ENDED", end.last)
+		}
+		again := watchDesk(t, nurse, "")
+		customer.Say(t, customer.ID, "Hei")
+		time.Sleep(time.Second)
+		for _, f := range again.news() {
+			if f.GetEvent() != nil || len(f.GetSnapshot().GetConversations()) > 0 {
+				t.Errorf("a supervisor is told of a conversation: %v", f)
+			}
+		}
+	})
+}

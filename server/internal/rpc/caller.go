@@ -115,6 +115,9 @@ func (s *Server) recheck(ctx context.Context, c call) error {
 		return nil //nolint:nilerr // A store that cannot be asked ends nothing.
 	case !policies[c.procedure].admits(caller):
 		return access.ErrInvalidToken
+	case c.Has(store.RoleProfessional) && !caller.Has(store.RoleProfessional):
+		// A supervisor may watch the lines again, but not go on with the conversations of this stream.
+		return access.ErrInvalidToken
 	}
 	s.board.Profile(*caller.Staff)
 	return nil
