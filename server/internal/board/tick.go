@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/kupla-chat/kupla/server/internal/chat"
-	"github.com/kupla-chat/kupla/server/internal/hub"
 )
 
 // Tick does what time does to the board: who has been silent for too long is away, those further back in
@@ -154,16 +153,6 @@ func (b *Board) lost(s *staffMember, now time.Time) bool {
 // reachGrace is how long after coming back the service waits before it closes those whom closing time has
 // overtaken: their clients reconnect first, and hear why.
 const reachGrace = 30 * time.Second
-
-// Back tells when the service was back.
-func (b *Board) Back() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.back
-}
-
-// Hub is whom the board wakes.
-func (b *Board) Hub() *hub.Hub { return b.hub }
 
 func later(x, y time.Time) time.Time {
 	if x.After(y) {

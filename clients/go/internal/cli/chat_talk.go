@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -15,23 +16,28 @@ type followed[U any] struct {
 	err    error
 }
 
-// talk is the conversation, from the first line to the survey.
-func (c *chat) talk(ctx context.Context) error {
-	running, stop := context.WithCancel(ctx)
-	calls, aside := newWorker(running), newCourier(running)
-	updates := make(chan followed[kupla.Update])
-	done := make(chan struct{})
+// relay hands on what a follower tells, until it ends or ctx does. done is closed when it has let go of the stream.
+func relay[U any](ctx context.Context, all iter.Seq2[U, error]) (updates <-chan followed[U], done <-chan struct{}) {
+	out, ended := make(chan followed[U]), make(chan struct{})
 	go func() {
-		defer close(done)
-		defer close(updates)
-		for update, err := range c.conversation.Follow(running, kupla.FollowOptions{}) {
+		defer close(ended)
+		defer close(out)
+		for update, err := range all {
 			select {
-			case updates <- followed[kupla.Update]{update, err}:
-			case <-running.Done():
+			case out <- followed[U]{update, err}:
+			case <-ctx.Done():
 				return
 			}
 		}
 	}()
+	return out, ended
+}
+
+// talk is the conversation, from the first line to the survey.
+func (c *chat) talk(ctx context.Context) error {
+	running, stop := context.WithCancel(ctx)
+	calls, aside := newWorker(running), newCourier(running)
+	updates, done := relay(running, c.conversation.Follow(running, kupla.FollowOptions{}))
 	defer func() {
 		stop()
 		<-done

@@ -89,19 +89,7 @@ func (d *desk) work(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	calls := newWorker(running)
 	d.aside = newCourier(running)
-	updates := make(chan followed[kupla.DeskUpdate])
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(updates)
-		for update, err := range d.client.WatchDesk(running, kupla.WatchDeskOptions{}) {
-			select {
-			case updates <- followed[kupla.DeskUpdate]{update, err}:
-			case <-running.Done():
-				return
-			}
-		}
-	}()
+	updates, done := relay(running, d.client.WatchDesk(running, kupla.WatchDeskOptions{}))
 	defer func() {
 		stop()
 		<-done
