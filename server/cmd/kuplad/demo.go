@@ -33,7 +33,7 @@ func demoCommand() *cobra.Command {
 			s.Database = filepath.Join(data, "kupla.db")
 			s.Reflection = true
 			if err := onlyLoopback(listen); err != nil {
-				return &usageError{err}
+				return &usageError{fmt.Errorf("--listen: the demonstration: %w", err)}
 			}
 			if len(s.AllowedOrigins) == 0 {
 				s.AllowedOrigins = []string{"*"}
@@ -59,17 +59,18 @@ func demoCommand() *cobra.Command {
 // demoFactor multiplies the limits of this machine's own address.
 const demoFactor = 100
 
-// onlyLoopback refuses to show the demonstration to a network: its tokens are for everybody.
+// onlyLoopback refuses to show to a network what is for this machine: the demonstration, whose tokens are for
+// everybody, and profiles.
 func onlyLoopback(listen string) error {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return err
 	}
 	if host == "localhost" {
 		return nil
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("--listen: the demonstration is served on this machine only, such as localhost:8080, not on %q", host)
+		return fmt.Errorf("served on this machine only, such as localhost:8080, and not on %q", host)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var configPath, listen, database string
+	var configPath, listen, database, debugListen string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the contract",
@@ -38,12 +38,16 @@ func serveCommand() *cobra.Command {
 			if database != "" {
 				s.Database = database
 			}
+			if debugListen != "" {
+				s.DebugListen = debugListen
+			}
 			return serve(cmd.Context(), s, nil, nil)
 		},
 	}
 	c.Flags().StringVar(&configPath, "config", "", "configuration file (YAML)")
 	c.Flags().StringVar(&listen, "listen", "", "address to serve on (default 127.0.0.1:8080)")
 	c.Flags().StringVar(&database, "database", "", "SQLite file (default data/kupla.db)")
+	c.Flags().StringVar(&debugListen, "debug-listen", "", "address to serve profiles on, this machine's own only (default none)")
 	return c
 }
 
@@ -68,6 +72,13 @@ func serve(
 		return fmt.Errorf("cannot listen; is another server running? %w", err)
 	}
 	defer func() { _ = listener.Close() }()
+	if s.DebugListen != "" {
+		stop, err := serveDebug(ctx, s.DebugListen, log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	a, err := app.New(ctx, func(ctx context.Context, o store.Options) (store.Store, error) {
 		return sqlite.Open(ctx, s.Database, o)
 	}, config, prepare)

@@ -33,6 +33,8 @@ type settings struct {
 	TLSKey         string `yaml:"tls_key"`
 	// Reflection serves gRPC reflection. Default false; the demonstration has it on.
 	Reflection bool `yaml:"reflection"`
+	// DebugListen is the address that profiles are served on, this machine's own only. Default none.
+	DebugListen string `yaml:"debug_listen"`
 	// ShutdownTimeout is how long running calls may take to finish when the server stops. Default 10s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 

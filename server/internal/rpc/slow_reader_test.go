@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,10 +11,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
 	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/rpc"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
@@ -214,4 +217,52 @@ func TestUnavailableStoreEndsTheStream(t *testing.T) {
 			t.Errorf("back again %d events come", len(lines))
 		}
 	})
+}
+
+// Whoever does not read at all is let go, and with nothing but their own stream: another one on the same connection
+// goes on.
+func TestPeerThatDoesNotReadIsLetGo(t *testing.T) {
+	for name, version2 := range map[string]bool{"HTTP 1.1": false, "h2c": true} {
+		t.Run(name, func(t *testing.T) {
+			s := apptest.New(t)
+			url := s.Listen(rpc.HTTPConfig{WriteTimeout: 200 * time.Millisecond})
+			client := httpClient(t, version2)
+			idle, flooded := s.Start(apptest.Queue), s.Start(apptest.Queue)
+			follow := func(c apptest.Customer) interface {
+				Receive() (*kuplav1.FollowConversationResponse, error)
+			} {
+				stream, err := apptest.Over(client, url, c.Token).Conversation.FollowConversation(t.Context(),
+					&kuplav1.FollowConversationRequest{ConversationId: c.ID})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := stream.Receive(); err != nil {
+					t.Fatal(err)
+				}
+				return stream
+			}
+			take(t, s.Staff(store.Staff{ID: "nurse"}), flooded.ID)
+			reader := follow(idle)
+			if _, err := reader.Receive(); err != nil { // that it began
+				t.Fatal(err)
+			}
+			follow(flooded)
+			// More than the buffers on the way hold, and nothing that could be compressed.
+			var padding strings.Builder
+			for padding.Len() < 1900 {
+				padding.WriteString(" " + rand.Text())
+			}
+			append10k(t, s, flooded.ID, padding.String())
+			// The network is real here, and so is its time.
+			for deadline := time.Now().Add(20 * time.Second); s.Hub.Followers() > 1; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("a peer that does not read is still fed")
+				}
+			}
+			idle.Say(t, idle.ID, "hei")
+			if f, err := reader.Receive(); err != nil || f.GetEvent().GetMessagePosted().GetText() != "hei" {
+				t.Errorf("the other stream got %v, %v", f, err)
+			}
+		})
+	}
 }

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+)
+
+// Profiles are served to this machine only, whatever the configuration says.
+func TestProfilesAreServedToThisMachineOnly(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "6060"} {
+		_, err := serveDebug(t.Context(), listen, log)
+		if _, ok := errors.AsType[*usageError](err); !ok {
+			t.Errorf("%s: %v, want a refusal", listen, err)
+		}
+	}
+	stop, err := serveDebug(t.Context(), "127.0.0.1:0", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+}

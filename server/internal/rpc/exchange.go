@@ -1,0 +1,188 @@
+package rpc
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// bounded bounds, whatever protocol a request comes by, how much is read of it and for how long, and how long its peer
+// may leave a write waiting. It also marks every answer as not to be kept, but for those that are the same for everybody
+// and say so.
+//
+// http.Server's own timeouts count from the request and would end every stream.
+func (s *Server) bounded(next http.Handler, readTimeout, writeTimeout time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{ResponseWriter: w, controller: *http.NewResponseController(w)}
+		x.reading.expire, x.reading.timeout = x.controller.SetReadDeadline, readTimeout
+		x.writing.expire, x.writing.timeout = x.controller.SetWriteDeadline, writeTimeout
+		x.body = boundedBody{
+			ReadCloser: http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)), rest: r.Body, exchange: x,
+		}
+		// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be
+		// used again. Finding another reader there it would take what is left of a body for the next request, and
+		// whoever shares a proxy's connection could be made to send somebody else's.
+		bounded := *r
+		bounded.Body = &x.body
+
+		x.reading.start()
+		defer x.end()
+		next.ServeHTTP(x, &bounded)
+		x.begin(http.StatusOK) // an answer without a body writes nothing
+	})
+}
+
+// exchange is one request and its answer, with bounds on both.
+type exchange struct {
+	http.ResponseWriter
+
+	controller http.ResponseController
+	body       boundedBody
+	reading    patience
+	writing    patience
+	began      bool
+}
+
+// end ends the bounds when the answer is whole. net/http may then read what is left of the request, to use the
+// connection again, and gets the time that was left for that at most.
+func (x *exchange) end() {
+	x.writing.end()
+	if x.reading.end() {
+		_ = x.controller.SetReadDeadline(time.Now().Add(x.reading.timeout)) // not supported by test recorders, which never block
+	}
+}
+
+// begin marks an answer as not to be kept unless it says otherwise, before its header leaves.
+func (x *exchange) begin(status int) {
+	if x.began {
+		return
+	}
+	x.began = true
+	if !x.body.failed {
+		// The answer has begun, so the peer has nothing more to say. A body that failed to arrive keeps its bound, or
+		// net/http would wait for the rest of it before it answers.
+		x.reading.stop()
+	}
+	if h := x.Header(); h.Get("Cache-Control") == "" || status != http.StatusOK {
+		h.Set("Cache-Control", "no-store")
+	}
+}
+
+// WriteHeader marks the answer and sends its header.
+func (x *exchange) WriteHeader(status int) {
+	x.begin(status)
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write writes a part of the answer, for as long as the peer takes some of it in time.
+func (x *exchange) Write(b []byte) (int, error) {
+	x.begin(http.StatusOK)
+	x.writing.start()
+	n, err := x.ResponseWriter.Write(b)
+	x.writing.stop()
+	return n, err
+}
+
+// Flush sends what was written. It may wait for a peer that does not read, so it is bounded too.
+func (x *exchange) Flush() {
+	_ = x.FlushError() // a failed flush shows at the next write
+}
+
+// FlushError is Flush for http.ResponseController.
+func (x *exchange) FlushError() error {
+	x.begin(http.StatusOK)
+	x.writing.start()
+	err := x.controller.Flush()
+	x.writing.stop()
+	return err
+}
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// boundedBody is a request's body up to its bound. The first time that it is met, some more is read and thrown away:
+// most of those who are over it are so by little, and would see their sending fail instead of the answer.
+type boundedBody struct {
+	io.ReadCloser
+
+	rest     io.Reader
+	exchange *exchange
+	failed   bool
+}
+
+// thrownAway is how much is read of a request that is too large. Beyond it the connection ends.
+const thrownAway = 1 << 20
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge && b.rest != nil {
+		_, _ = io.CopyN(io.Discard, b.rest, thrownAway) // What fails here fails for the answer too.
+		b.rest = nil
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		b.exchange.reading.stop()
+	case err != nil:
+		b.failed = true
+	}
+	return n, err
+}
+
+// patience is how long a peer may keep the server waiting in one direction. When it is over, the deadline of net/http
+// is set to a time that has passed, which ends what waits and fails what comes after.
+//
+// It is a timer of its own because net/http's deadlines are costly in HTTP/2: setting one is a message to the goroutine
+// of the connection, and with one before and after every write that is more than the write itself.
+type patience struct {
+	expire  func(time.Time) error
+	timeout time.Duration
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	waiting bool // for the peer
+	ended   bool
+}
+
+// start begins to wait.
+func (p *patience) start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = true
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.timeout, p.over)
+	} else {
+		p.timer.Reset(p.timeout)
+	}
+}
+
+// stop ends the wait: the peer did its part.
+func (p *patience) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = false
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// end ends it for good, and reports whether the peer was still waited for.
+func (p *patience) end() (waiting bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	return p.waiting
+}
+
+func (p *patience) over() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// What was waited for may have come while the timer went off; after the end, net/http forbids to touch the answer.
+	if p.waiting && !p.ended {
+		_ = p.expire(time.Unix(1, 0)) // not supported by test recorders, which never block
+	}
+}
