@@ -17,6 +17,7 @@ import (
 var version = "development"
 
 func main() {
+	collectLazily()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
