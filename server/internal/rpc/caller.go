@@ -29,8 +29,11 @@ type call struct {
 type callKey struct{}
 
 // callFrom returns the call that a context is about. The interceptor puts it there, so it is always there.
-func callFrom(ctx context.Context) call {
-	c, _ := ctx.Value(callKey{}).(call)
+func callFrom(ctx context.Context) *call {
+	c, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return &call{}
+	}
 	return c
 }
 
@@ -38,32 +41,43 @@ func callFrom(ctx context.Context) call {
 // the request is read.
 func (s *Server) callerInterceptor(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-		policy, ok := policies[spec.Procedure]
-		if !ok {
-			return refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
-		}
-		c := call{procedure: spec.Procedure}
-		header, peer := requestHeader(ctx)
-		c.address = s.addresses.Caller(peer, header)
-		now := s.now()
-		charges := []access.Charge{{Scope: access.AddressCalls, Key: c.address.Key()}}
-		if spec.Procedure == kuplav1connect.ConversationServiceStartConversationProcedure {
-			charges = append(charges, access.Charge{Scope: access.AddressStarts, Key: c.address.Key()})
-		}
-		if !policy.anyone {
-			if err := s.identify(ctx, &c, header, policy, now); err != nil {
-				return err
-			}
-			charges = append(charges, access.Charge{Scope: access.TokenCalls, Key: c.TokenKey})
-			if spec.Procedure == kuplav1connect.ConversationServiceSendMessageProcedure {
-				charges = append(charges, access.Charge{Scope: access.TokenSends, Key: c.TokenKey})
-			}
-		}
-		if refusal, ok := s.limiter.AllowAll(now, charges...); !ok {
-			return refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
+		// What is needed on the way only is in a function of its own: what stands on the stack here stands there for
+		// as long as a stream is followed.
+		c, err := s.admit(ctx, spec.Procedure)
+		if err != nil {
+			return err
 		}
 		return next(context.WithValue(ctx, callKey{}, c), spec, stream)
 	}
+}
+
+// admit finds out who calls, and refuses those who may not, and those who call too much.
+func (s *Server) admit(ctx context.Context, procedure string) (*call, error) {
+	policy, ok := policies[procedure]
+	if !ok {
+		return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
+	}
+	c := &call{procedure: procedure}
+	header, peer := requestHeader(ctx)
+	c.address = s.addresses.Caller(peer, header)
+	now := s.now()
+	charges := []access.Charge{{Scope: access.AddressCalls, Key: c.address.Key()}}
+	if procedure == kuplav1connect.ConversationServiceStartConversationProcedure {
+		charges = append(charges, access.Charge{Scope: access.AddressStarts, Key: c.address.Key()})
+	}
+	if !policy.anyone {
+		if err := s.identify(ctx, c, header, policy, now); err != nil {
+			return nil, err
+		}
+		charges = append(charges, access.Charge{Scope: access.TokenCalls, Key: c.TokenKey})
+		if procedure == kuplav1connect.ConversationServiceSendMessageProcedure {
+			charges = append(charges, access.Charge{Scope: access.TokenSends, Key: c.TokenKey})
+		}
+	}
+	if refusal, ok := s.limiter.AllowAll(now, charges...); !ok {
+		return nil, refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
+	}
+	return c, nil
 }
 
 // identify looks the caller's token up and holds it against the policy.
@@ -106,7 +120,7 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 
 // recheck looks the caller of an open stream up again: a token may expire or be revoked meanwhile, and staff
 // may lose a role or a queue.
-func (s *Server) recheck(ctx context.Context, c call) error {
+func (s *Server) recheck(ctx context.Context, c *call) error {
 	caller, err := s.authenticator.Authenticate(ctx, c.token)
 	switch {
 	case errors.Is(err, access.ErrInvalidToken):

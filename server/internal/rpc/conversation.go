@@ -308,7 +308,7 @@ func (s conversationService) SetTyping(
 
 // allowSend counts a message against its conversation, for those who take part in it. Others are refused
 // where the conversation is read, and must not be able to use up its rate.
-func (s *Server) allowSend(ctx context.Context, c call, conversationID string) error {
+func (s *Server) allowSend(ctx context.Context, c *call, conversationID string) error {
 	conv, err := s.store.Conversation(ctx, conversationID)
 	if err != nil {
 		return nil //nolint:nilerr // The change meets the same error and answers it.

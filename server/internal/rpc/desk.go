@@ -92,7 +92,7 @@ func (s deskService) TakeNext(ctx context.Context, req *kuplav1.TakeNextRequest)
 }
 
 // take makes the caller the professional of a conversation that waits in one of their queues.
-func (s *Server) take(ctx context.Context, c call, r store.Request, id string) (*chat.Conversation, error) {
+func (s *Server) take(ctx context.Context, c *call, r store.Request, id string) (*chat.Conversation, error) {
 	var after *chat.Conversation
 	outcome, err := s.store.Change(ctx, r,
 		store.Rows{Staff: []string{c.Staff.ID}, Conversations: []string{id}},
@@ -139,7 +139,7 @@ func checkCapacity(m *store.Staff) error {
 func staffOf(s *store.Staff) chat.Staff { return chat.Staff{ID: s.ID, DisplayName: s.DisplayName} }
 
 // myQueue refuses a queue that is not the caller's, or that there is not.
-func (s *Server) myQueue(c call, id string) error {
+func (s *Server) myQueue(c *call, id string) error {
 	if _, ok := s.catalogue.Book().Queue(id); !ok {
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_QUEUE_NOT_FOUND, "queue_id", id)
 	}

@@ -110,15 +110,22 @@ func (s *Server) errorInterceptor(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				err = s.incident(ctx, spec.Procedure, "panic", panicAttr(p), stackAttr())
+				err = s.panicked(ctx, spec.Procedure, p)
 			}
 		}()
-		reasoned := &reasonedStream{ServerStream: stream, tooLarge: s.requestBytes(spec.Procedure), ended: ctx.Err}
-		if err := next(ctx, spec, reasoned); err != nil {
-			return s.answerError(ctx, spec.Procedure, err)
+		if err = next(ctx, spec, s.reasoned(ctx, spec.Procedure, stream)); err != nil {
+			err = s.answerError(ctx, spec.Procedure, err)
 		}
-		return nil
+		return err
 	}
+}
+
+func (s *Server) reasoned(ctx context.Context, procedure string, stream connect.ServerStream) connect.ServerStream {
+	return &reasonedStream{ServerStream: stream, tooLarge: s.requestBytes(procedure), ended: ctx.Err}
+}
+
+func (s *Server) panicked(ctx context.Context, procedure string, p any) error {
+	return s.incident(ctx, procedure, "panic", panicAttr(p), stackAttr())
 }
 
 // reasonedStream gives reasons to what the library refuses about the messages of a call. Its own codes would have the

@@ -15,21 +15,9 @@ import (
 // http.Server's own timeouts count from the request and would end every stream.
 func (s *Server) bounded(next http.Handler, readTimeout, writeTimeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, controller: *http.NewResponseController(w)}
-		x.reading.expire, x.reading.timeout = x.controller.SetReadDeadline, readTimeout
-		x.writing.expire, x.writing.timeout = x.controller.SetWriteDeadline, writeTimeout
-		x.body = boundedBody{
-			ReadCloser: http.MaxBytesReader(w, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)), rest: r.Body, exchange: x,
-		}
-		// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be
-		// used again. Finding another reader there it would take what is left of a body for the next request, and
-		// whoever shares a proxy's connection could be made to send somebody else's.
-		bounded := *r
-		bounded.Body = &x.body
-
-		x.reading.start()
+		x := &exchange{ResponseWriter: w}
 		defer x.end()
-		next.ServeHTTP(x, &bounded)
+		next.ServeHTTP(x, x.start(s, r, readTimeout, writeTimeout))
 		x.begin(http.StatusOK) // an answer without a body writes nothing
 	})
 }
@@ -43,6 +31,32 @@ type exchange struct {
 	reading    patience
 	writing    patience
 	began      bool
+}
+
+// start starts the bounds, and returns the request with its body bounded.
+func (x *exchange) start(s *Server, r *http.Request, readTimeout, writeTimeout time.Duration) *http.Request {
+	x.controller = *http.NewResponseController(x.ResponseWriter)
+	x.reading.expire, x.reading.timeout = x.controller.SetReadDeadline, readTimeout
+	x.writing.expire, x.writing.timeout = x.controller.SetWriteDeadline, writeTimeout
+	x.body = boundedBody{
+		ReadCloser: http.MaxBytesReader(x.ResponseWriter, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)),
+		rest:       r.Body, exchange: x,
+	}
+	x.reading.start()
+	securityHeaders(x.Header())
+	// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be used
+	// again. Finding another reader there it would take what is left of a body for the next request, and whoever
+	// shares a proxy's connection could be made to send somebody else's.
+	bounded := *r
+	bounded.Body = &x.body
+	return &bounded
+}
+
+// securityHeaders adds what keeps browsers from guessing and framing.
+func securityHeaders(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
 // end ends the bounds when the answer is whole. net/http may then read what is left of the request, to use the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -99,22 +100,25 @@ func (l *logFollower) learn(conv *chat.Conversation) {
 // catchUp sends what the viewer has not been sent yet: from the shortcut when it continues the position
 // exactly, otherwise from the store. It reports whether anything but messages was among it, which may have
 // changed what the viewer may do.
-func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send func(chat.Event) error) (more bool, err error) {
+func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send func(*chat.Event) error) (more bool, err error) {
 	last := l.conv.VisibleThrough(l.viewer.participant)
-	one := func(e chat.Event) error {
-		l.position = at(e)
-		if _, ok := e.Kind.(chat.MessagePosted); !ok {
-			more = true
-		}
-		return send(e)
-	}
-	for _, e := range shortcut {
-		if e.Sequence == l.position.sequence+1 && e.Sequence <= last {
-			if err := one(e); err != nil {
+	for i := range shortcut {
+		if e := &shortcut[i]; e.Sequence == l.position.sequence+1 && e.Sequence <= last {
+			more = more || !isMessage(e)
+			if err := l.handOut(e, send); err != nil {
 				return more, err
 			}
 		}
 	}
+	if l.position.sequence < last {
+		others, err := l.read(ctx, last, send)
+		return more || others, err
+	}
+	return more, nil
+}
+
+// read is catchUp from the store.
+func (l *logFollower) read(ctx context.Context, last int32, send func(*chat.Event) error) (more bool, err error) {
 	for l.position.sequence < last {
 		events, err := l.server.store.Events(ctx, l.conv.ID, l.position.sequence,
 			min(eventsPerRead, int(last-l.position.sequence)))
@@ -124,16 +128,29 @@ func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send f
 		if len(events) == 0 {
 			return more, fmt.Errorf("%s has no event after %d", l.conv, l.position.sequence)
 		}
-		for _, e := range events {
+		for i := range events {
+			e := &events[i]
 			if e.Sequence != l.position.sequence+1 {
 				return more, fmt.Errorf("%s continues %d with %d", l.conv, l.position.sequence, e.Sequence)
 			}
-			if err := one(e); err != nil {
+			more = more || !isMessage(e)
+			if err := l.handOut(e, send); err != nil {
 				return more, err
 			}
 		}
 	}
 	return more, nil
+}
+
+// handOut sends the next event and moves on past it.
+func (l *logFollower) handOut(e *chat.Event, send func(*chat.Event) error) error {
+	l.position = at(*e)
+	return send(e)
+}
+
+func isMessage(e *chat.Event) bool {
+	_, ok := e.Kind.(chat.MessagePosted)
+	return ok
 }
 
 // ended tells why the viewer's following ends, once everything has been sent; nil while it goes on.
@@ -150,14 +167,14 @@ func (l *logFollower) ended() *streamEnd {
 // streamContext is what every stream has: its slot in the hub, its caller, and when they were looked up last.
 type streamContext struct {
 	server     *Server
-	call       call
+	call       *call
 	follower   *hub.Follower
 	superseded <-chan struct{}
 	checked    time.Time
 }
 
 // openStream counts the stream and finds out whether there is room for it.
-func (s *Server) openStream(c call, f *hub.Follower) (*streamContext, func(), error) {
+func (s *Server) openStream(c *call, f *hub.Follower) (*streamContext, func(), error) {
 	superseded, done, err := s.streams.Open(c.TokenKey, c.address)
 	if err != nil {
 		most := float64(s.streams.Limits().PerAddress) * max(1, c.address.Factor)
@@ -167,26 +184,35 @@ func (s *Server) openStream(c call, f *hub.Follower) (*streamContext, func(), er
 	return &streamContext{server: s, call: c, follower: f, superseded: superseded, checked: s.now()}, done, nil
 }
 
-// wait waits for something new. The error is a *streamEnd when the stream is to end on purpose.
-func (sc *streamContext) wait(ctx context.Context) (hub.Pending, error) {
-	// A conversation token ends with its conversation, and so does its stream. Staff are looked at again also
-	// while nothing happens.
-	rechecks := sc.call.Staff != nil
-	if rechecks {
+// wait waits until there is something to take. The error is a *streamEnd when the stream is to end on purpose.
+//
+// This is where streams are most of the time, and their stacks are most of what they cost. So all that need not stand
+// on the stack meanwhile is elsewhere.
+func (sc *streamContext) wait(ctx context.Context) error {
+	if sc.rechecks() {
 		sc.follower.AgainAt(sc.checked.Add(recheckAfter))
 	}
 	select {
 	case <-ctx.Done():
-		return hub.Pending{}, ctx.Err()
+		return ctx.Err()
 	case <-sc.superseded:
-		return hub.Pending{}, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SUPERSEDED}
+		return &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SUPERSEDED}
 	case <-sc.follower.Wake():
+		return nil
 	}
+}
+
+// rechecks tells that the caller is looked at again also while nothing happens: staff are. A conversation token ends
+// with its conversation, and so does its stream.
+func (sc *streamContext) rechecks() bool { return sc.call.Staff != nil }
+
+// take takes what is new. The error is as wait's.
+func (sc *streamContext) take(ctx context.Context) (hub.Pending, error) {
 	p := sc.follower.Take()
 	if p.Closing {
 		return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SHUTDOWN, reconnect: true, delay: shutdownRetry}
 	}
-	if now := sc.server.now(); rechecks && now.Sub(sc.checked) >= recheckAfter {
+	if now := sc.server.now(); sc.rechecks() && now.Sub(sc.checked) >= recheckAfter {
 		sc.checked = now
 		if err := sc.server.recheck(ctx, sc.call); err != nil {
 			return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_TOKEN_ENDED}
@@ -215,6 +241,7 @@ type conversationStream struct {
 	place  *kuplav1.Place // the last one sent
 	// resumed is the position that cannot be continued, until that has been told; zero otherwise.
 	resumed position
+	ends    []func() // what is to be done when the stream ends
 }
 
 // FollowConversation follows a conversation.
@@ -222,50 +249,64 @@ func (s conversationService) FollowConversation(
 	ctx context.Context, req *kuplav1.FollowConversationRequest,
 	stream kuplav1connect.ConversationServiceFollowConversationServerStream,
 ) error {
+	st := &conversationStream{stream: stream}
+	defer st.close()
+	from, err := st.open(ctx, s.Server, req)
+	if err != nil {
+		return err
+	}
+	return st.run(ctx, from)
+}
+
+// open begins to listen and reads the conversation. What it began is ended by close, also after an error.
+func (st *conversationStream) open(
+	ctx context.Context, s *Server, req *kuplav1.FollowConversationRequest,
+) (from position, err error) {
 	c := callFrom(ctx)
 	id := req.GetConversationId()
-	var from position
 	if req.GetCursor() != "" {
-		var err error
 		if from, err = parseConversationCursor(id, req.GetCursor()); err != nil {
-			return err
+			return from, err
 		}
 	}
 	if err := mine(c, id); err != nil {
-		return err
+		return from, err
 	}
 	// The follower comes first: what is committed from here on wakes it, what was committed before is read.
 	f := s.hub.FollowConversation(id, s.now())
-	defer f.Close()
+	st.ends = append(st.ends, f.Close)
 	conv, v, err := s.read(ctx, id)
 	if err != nil {
-		return err
+		return from, err
 	}
 	sc, done, err := s.openStream(c, f)
 	if err != nil {
-		return err
+		return from, err
 	}
-	defer done()
+	st.ends = append(st.ends, done)
 	if c.Customer() {
-		defer s.board.ArriveCustomer(id)()
+		st.ends = append(st.ends, s.board.ArriveCustomer(id))
 	} else {
-		defer s.board.ArriveStaff(c.Staff.ID)()
+		st.ends = append(st.ends, s.board.ArriveStaff(c.Staff.ID))
 	}
-	st := &conversationStream{
-		streamContext: sc,
-		log:           logFollower{server: s.Server, conv: conv, viewer: v},
-		stream:        stream,
+	st.streamContext = sc
+	st.log = logFollower{server: s, conv: conv, viewer: v}
+	return from, nil
+}
+
+// close ends what open began, the last first.
+func (st *conversationStream) close() {
+	for _, end := range slices.Backward(st.ends) {
+		end()
 	}
-	return st.run(ctx, from)
 }
 
 // run sends until the stream ends, and says why when it ends on purpose.
 func (st *conversationStream) run(ctx context.Context, from position) error {
 	err := st.begin(ctx, from)
 	for err == nil {
-		var p hub.Pending
-		if p, err = st.wait(ctx); err == nil {
-			err = st.step(ctx, p)
+		if err = st.wait(ctx); err == nil {
+			err = st.step(ctx)
 		}
 	}
 	if end := st.server.endOf(err); end != nil {
@@ -310,7 +351,11 @@ func (st *conversationStream) begin(ctx context.Context, from position) error {
 }
 
 // step sends what is new.
-func (st *conversationStream) step(ctx context.Context, p hub.Pending) error {
+func (st *conversationStream) step(ctx context.Context) error {
+	p, err := st.take(ctx)
+	if err != nil {
+		return err
+	}
 	if n := p.News[st.log.conv.ID]; n != nil {
 		st.log.learn(n.Conversation)
 		more, err := st.log.catchUp(ctx, n.Events, st.sendEvent)
@@ -357,9 +402,9 @@ func (st *conversationStream) send(frame *kuplav1.FollowConversationResponse) er
 	return nil
 }
 
-func (st *conversationStream) sendEvent(e chat.Event) error {
+func (st *conversationStream) sendEvent(e *chat.Event) error {
 	return st.send(&kuplav1.FollowConversationResponse{
-		Frame: &kuplav1.FollowConversationResponse_Event{Event: eventProto(e, st.log.viewer.to)},
+		Frame: &kuplav1.FollowConversationResponse_Event{Event: eventProto(*e, st.log.viewer.to)},
 	})
 }
 

@@ -53,7 +53,6 @@ func (s *Server) Handler(config HTTPConfig) http.Handler {
 	}
 	handler := http.Handler(mux)
 	handler = s.bounded(handler, config.ReadTimeout, config.WriteTimeout)
-	handler = securityHeaders(handler)
 	handler = cors.New(cors.Options{
 		AllowedOrigins: orNone(config.AllowedOrigins),
 		AllowedMethods: connectcors.AllowedMethods(),
@@ -77,15 +76,4 @@ func (s *Server) requestBytes(procedure string) int {
 		return s.config.CatalogueBytes
 	}
 	return s.config.RequestBytes
-}
-
-// securityHeaders adds what keeps browsers from guessing and framing.
-func securityHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		next.ServeHTTP(w, r)
-	})
 }

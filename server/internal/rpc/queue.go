@@ -10,7 +10,6 @@ import (
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	kuplav1connect "github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
-	"github.com/kupla-chat/kupla/server/internal/hub"
 )
 
 // queueService tells anyone which queues there are and how they are.
@@ -116,9 +115,8 @@ func (s queueService) WatchQueues(
 	st := &queuesStream{streamContext: sc, stream: stream, asked: req.GetQueueIds()}
 	err = st.sendSnapshot()
 	for err == nil {
-		var p hub.Pending
-		if p, err = st.wait(ctx); err == nil {
-			err = st.step(p)
+		if err = st.wait(ctx); err == nil {
+			err = st.step(ctx)
 		}
 	}
 	if end := s.endOf(err); end != nil {
@@ -142,7 +140,11 @@ func (st *queuesStream) sendSnapshot() error {
 	return st.send(&kuplav1.WatchQueuesResponse{Frame: &kuplav1.WatchQueuesResponse_Snapshot{Snapshot: snapshot}})
 }
 
-func (st *queuesStream) step(p hub.Pending) error {
+func (st *queuesStream) step(ctx context.Context) error {
+	p, err := st.take(ctx)
+	if err != nil {
+		return err
+	}
 	if p.Catalogue {
 		return st.sendSnapshot()
 	}

@@ -19,7 +19,7 @@ type withRequestID interface {
 
 // request names a call for the store: who asks, by which id, and what. Whoever has a conversation token is
 // named by their part in the conversation and not by the token, of which they may have several.
-func request(c call, message withRequestID) (store.Request, error) {
+func request(c *call, message withRequestID) (store.Request, error) {
 	id, err := uuid.Parse(message.GetRequestId())
 	if err != nil {
 		// The contract's rules have looked at it already.

@@ -23,7 +23,7 @@ func notFound(conversationID string) error {
 }
 
 // mine is quick to refuse a conversation that a customer's token does not open, without reading anything.
-func mine(c call, conversationID string) error {
+func mine(c *call, conversationID string) error {
 	if c.Customer() && c.ConversationID != conversationID {
 		return notFound(conversationID)
 	}
@@ -32,7 +32,7 @@ func mine(c call, conversationID string) error {
 
 // viewer finds the caller's part in a conversation, present or past. Somebody who never had one gets
 // not_found; a customer whose token has expired, unauthenticated.
-func (s *Server) viewer(c call, conv *chat.Conversation, now time.Time) (viewer, error) {
+func (s *Server) viewer(c *call, conv *chat.Conversation, now time.Time) (viewer, error) {
 	if c.Customer() {
 		if c.ConversationID != conv.ID {
 			return viewer{}, notFound(conv.ID)
@@ -57,7 +57,7 @@ func (s *Server) viewer(c call, conv *chat.Conversation, now time.Time) (viewer,
 }
 
 // reader is viewer for what is read: whoever had the conversation and no longer has it is refused.
-func (s *Server) reader(c call, conv *chat.Conversation, now time.Time) (viewer, error) {
+func (s *Server) reader(c *call, conv *chat.Conversation, now time.Time) (viewer, error) {
 	v, err := s.viewer(c, conv, now)
 	if err != nil {
 		return viewer{}, err

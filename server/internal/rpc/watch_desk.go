@@ -84,9 +84,8 @@ func (s deskService) WatchDesk(
 func (st *deskStream) run(ctx context.Context, from []deskPosition) error {
 	err := st.begin(ctx, from)
 	for err == nil {
-		var p hub.Pending
-		if p, err = st.wait(ctx); err == nil {
-			err = st.step(ctx, p)
+		if err = st.wait(ctx); err == nil {
+			err = st.step(ctx)
 		}
 	}
 	if end := st.server.endOf(err); end != nil {
@@ -244,7 +243,11 @@ func (st *deskStream) remove(id string, l *logFollower) error {
 }
 
 // step sends what is new.
-func (st *deskStream) step(ctx context.Context, p hub.Pending) error {
+func (st *deskStream) step(ctx context.Context) error {
+	p, err := st.take(ctx)
+	if err != nil {
+		return err
+	}
 	for id, n := range p.News {
 		if st.logs[id] == nil {
 			continue // it has left the desk
@@ -454,10 +457,10 @@ func (st *deskStream) sendSnapshot() error {
 	return st.send(&kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Snapshot{Snapshot: snapshot}})
 }
 
-func (st *deskStream) sendEvent(conversationID string) func(chat.Event) error {
-	return func(e chat.Event) error {
+func (st *deskStream) sendEvent(conversationID string) func(*chat.Event) error {
+	return func(e *chat.Event) error {
 		return st.send(&kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Event{
-			Event: &kuplav1.DeskEvent{ConversationId: conversationID, Event: eventProto(e, toStaff)},
+			Event: &kuplav1.DeskEvent{ConversationId: conversationID, Event: eventProto(*e, toStaff)},
 		}})
 	}
 }
