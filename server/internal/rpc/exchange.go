@@ -17,7 +17,7 @@ func (s *Server) bounded(next http.Handler, readTimeout, writeTimeout time.Durat
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{ResponseWriter: w}
 		defer x.end()
-		next.ServeHTTP(x, x.start(s, r, readTimeout, writeTimeout))
+		next.ServeHTTP(x, x.bound(s, r, readTimeout, writeTimeout))
 		x.begin(http.StatusOK) // an answer without a body writes nothing
 	})
 }
@@ -25,16 +25,17 @@ func (s *Server) bounded(next http.Handler, readTimeout, writeTimeout time.Durat
 // exchange is one request and its answer, with bounds on both.
 type exchange struct {
 	http.ResponseWriter
+	patience
 
 	controller http.ResponseController
 	body       boundedBody
-	reading    patience
-	writing    patience
+	reading    direction
+	writing    direction
 	began      bool
 }
 
-// start starts the bounds, and returns the request with its body bounded.
-func (x *exchange) start(s *Server, r *http.Request, readTimeout, writeTimeout time.Duration) *http.Request {
+// bound sets the bounds, and returns the request with its body bounded.
+func (x *exchange) bound(s *Server, r *http.Request, readTimeout, writeTimeout time.Duration) *http.Request {
 	x.controller = *http.NewResponseController(x.ResponseWriter)
 	x.reading.expire, x.reading.timeout = x.controller.SetReadDeadline, readTimeout
 	x.writing.expire, x.writing.timeout = x.controller.SetWriteDeadline, writeTimeout
@@ -42,7 +43,7 @@ func (x *exchange) start(s *Server, r *http.Request, readTimeout, writeTimeout t
 		ReadCloser: http.MaxBytesReader(x.ResponseWriter, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)),
 		rest:       r.Body, exchange: x,
 	}
-	x.reading.start()
+	x.start(&x.reading)
 	securityHeaders(x.Header())
 	// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be used
 	// again. Finding another reader there it would take what is left of a body for the next request, and whoever
@@ -60,11 +61,15 @@ func securityHeaders(h http.Header) {
 }
 
 // end ends the bounds when the answer is whole. net/http may then read what is left of the request, to use the
-// connection again, and gets the time that was left for that at most.
+// connection again, and gets as long for that as the request had.
 func (x *exchange) end() {
-	x.writing.end()
-	if x.reading.end() {
-		_ = x.controller.SetReadDeadline(time.Now().Add(x.reading.timeout)) // not supported by test recorders, which never block
+	x.mu.Lock()
+	x.ended = true
+	x.timer.Stop()
+	unread := !x.reading.until.IsZero() || x.body.failed
+	x.mu.Unlock()
+	if unread {
+		_ = x.reading.expire(time.Now().Add(x.reading.timeout)) // not supported by test recorders, which never block
 	}
 }
 
@@ -77,7 +82,7 @@ func (x *exchange) begin(status int) {
 	if !x.body.failed {
 		// The answer has begun, so the peer has nothing more to say. A body that failed to arrive keeps its bound, or
 		// net/http would wait for the rest of it before it answers.
-		x.reading.stop()
+		x.stop(&x.reading)
 	}
 	if h := x.Header(); h.Get("Cache-Control") == "" || status != http.StatusOK {
 		h.Set("Cache-Control", "no-store")
@@ -93,9 +98,9 @@ func (x *exchange) WriteHeader(status int) {
 // Write writes a part of the answer, for as long as the peer takes some of it in time.
 func (x *exchange) Write(b []byte) (int, error) {
 	x.begin(http.StatusOK)
-	x.writing.start()
+	x.start(&x.writing)
 	n, err := x.ResponseWriter.Write(b)
-	x.writing.stop()
+	x.stop(&x.writing)
 	return n, err
 }
 
@@ -107,9 +112,9 @@ func (x *exchange) Flush() {
 // FlushError is Flush for http.ResponseController.
 func (x *exchange) FlushError() error {
 	x.begin(http.StatusOK)
-	x.writing.start()
+	x.start(&x.writing)
 	err := x.controller.Flush()
-	x.writing.stop()
+	x.stop(&x.writing)
 	return err
 }
 
@@ -137,66 +142,76 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		b.exchange.reading.stop()
+		b.exchange.stop(&b.exchange.reading)
 	case err != nil:
 		b.failed = true
 	}
 	return n, err
 }
 
-// patience is how long a peer may keep the server waiting in one direction. When it is over, the deadline of net/http
+// patience is how long a peer may keep the server waiting, in each direction. When it is over, the deadline of net/http
 // is set to a time that has passed, which ends what waits and fails what comes after.
 //
 // It is a timer of its own because net/http's deadlines are costly in HTTP/2: setting one is a message to the goroutine
-// of the connection, and with one before and after every write that is more than the write itself.
+// of the connection, and with one before and after every write that is more than the write itself. The timer is not set
+// anew for every wait either: it goes off once for many, and looks what is still waited for.
 type patience struct {
-	expire  func(time.Time) error
-	timeout time.Duration
-
 	mu      sync.Mutex
-	timer   *time.Timer
-	waiting bool // for the peer
+	timer   *time.Timer // of both directions
+	goesOff time.Time   // when the timer does; zero when it does not
 	ended   bool
 }
 
+// direction is the waiting for a peer in one direction.
+type direction struct {
+	expire  func(time.Time) error
+	timeout time.Duration
+	until   time.Time // zero when the peer is not waited for
+}
+
 // start begins to wait.
-func (p *patience) start() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting = true
-	if p.timer == nil {
-		p.timer = time.AfterFunc(p.timeout, p.over)
-	} else {
-		p.timer.Reset(p.timeout)
+func (x *exchange) start(d *direction) {
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	d.until = now.Add(d.timeout)
+	switch {
+	case x.timer == nil:
+		x.timer = time.AfterFunc(d.timeout, x.goOff)
+	case x.goesOff.IsZero() || x.goesOff.After(d.until):
+		x.timer.Reset(d.timeout)
+	default:
+		return
 	}
+	x.goesOff = d.until
 }
 
 // stop ends the wait: the peer did its part.
-func (p *patience) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting = false
-	if p.timer != nil {
-		p.timer.Stop()
-	}
+func (x *exchange) stop(d *direction) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	d.until = time.Time{}
 }
 
-// end ends it for good, and reports whether the peer was still waited for.
-func (p *patience) end() (waiting bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ended = true
-	if p.timer != nil {
-		p.timer.Stop()
+func (x *exchange) goOff() {
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return // net/http forbids to touch an answer after its end
 	}
-	return p.waiting
-}
-
-func (p *patience) over() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	// What was waited for may have come while the timer went off; after the end, net/http forbids to touch the answer.
-	if p.waiting && !p.ended {
-		_ = p.expire(time.Unix(1, 0)) // not supported by test recorders, which never block
+	x.goesOff = time.Time{}
+	for _, d := range []*direction{&x.reading, &x.writing} {
+		switch {
+		case d.until.IsZero():
+		case !d.until.After(now):
+			d.until = time.Time{}
+			_ = d.expire(time.Unix(1, 0)) // not supported by test recorders, which never block
+		case x.goesOff.IsZero() || d.until.Before(x.goesOff):
+			x.goesOff = d.until
+		}
+	}
+	if !x.goesOff.IsZero() {
+		x.timer.Reset(x.goesOff.Sub(now))
 	}
 }
