@@ -55,6 +55,11 @@ func (b *Board) Place(conversationID string) (Place, bool) {
 		Position: position, AsOf: now,
 		Estimate: b.wait(q, position, now),
 	}
+	if o.promise == nil {
+		if promise, ok := l.forecast.Promise(position + b.aheadElsewhere(l, position)); ok {
+			o.promise = &promise
+		}
+	}
 	if !o.customer.present {
 		p.Held = true
 		p.HoldExpire = q.Policy.PlaceKeptUntil(o.customer.seen, b.back)
@@ -64,12 +69,21 @@ func (b *Board) Place(conversationID string) (Place, bool) {
 
 // wait estimates the wait of a position in a queue.
 func (b *Board) wait(q *catalogue.Queue, position int, now time.Time) queue.Estimate {
+	l := b.forecast(q, position, now)
+	deadline, _ := b.servedUntil(q, now)
+	return l.forecast.Wait(position+b.aheadElsewhere(l, position), deadline)
+}
+
+// forecast sees to it that the forecast of a line is not outdated.
+func (b *Board) forecast(q *catalogue.Queue, position int, now time.Time) *line {
 	l := b.line(q.ID)
 	if l.outdated(now) {
-		l.forecast, l.forecastTime, l.forecastStale = queue.NewForecast(b.load(q.ID, now), max(l.Len()+1, position), now), now, false
+		load := b.load(l, q.ID, now)
+		last := max(l.Len()+1, position)
+		l.forecast = queue.NewForecast(load, last+b.aheadElsewhere(l, last), now)
+		l.forecastTime, l.forecastStale = now, false
 	}
-	deadline, _ := b.servedUntil(q, now)
-	return l.forecast.Wait(position, deadline)
+	return l
 }
 
 // servedUntil is until when those who wait in a queue are served. It is worked out once a second for each
@@ -89,32 +103,6 @@ func (l *line) outdated(now time.Time) bool {
 	age := now.Sub(l.forecastTime)
 	return l.forecast == nil || age > forecastAge ||
 		l.forecastStale && (l.Len() <= shortLine || age >= longLineForecastAge)
-}
-
-// load is what the estimate of a queue rests on.
-func (b *Board) load(queueID string, now time.Time) queue.Load {
-	load := queue.Load{Handling: b.line(queueID).handling}
-	for _, s := range b.staff {
-		if !slices.Contains(s.QueueIDs, queueID) || !s.presence.present {
-			continue
-		}
-		switch s.Availability {
-		case store.Available:
-			load.Available++
-			load.Free += max(0, s.Capacity-len(s.conversations))
-			for id := range s.conversations {
-				if p := b.open[id].conversation.StaffParticipant(s.ID); p != nil {
-					load.Active = append(load.Active, now.Sub(p.JoinTime))
-				}
-			}
-		case store.OnPhone:
-			load.OnPhone++
-		case store.Away:
-		}
-	}
-	// Map order must not show: the same load gives the same range.
-	slices.Sort(load.Active)
-	return load
 }
 
 // Status is how a queue is.

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -72,6 +73,10 @@ type Board struct {
 
 	seenCustomers, seenStaff map[string]struct{}
 
+	habits *queue.Habits
+	// inOrder is the staff by id: what is learnt is not to depend on the order of a map.
+	inOrder []*staffMember
+
 	// loading tells that Load reads the store, and meanwhile is what was committed since it began.
 	loading   bool
 	meanwhile []store.Committed
@@ -84,6 +89,10 @@ type openConversation struct {
 	warned       bool // the customer was away for so long that everybody was told
 	// told is the last position told, so that only those whose place changed are woken.
 	told int
+	// waitingSince is since when it waits in its line, and promise what was foreseen of that when it was told
+	// of its place first.
+	waitingSince time.Time
+	promise      *queue.Promise
 }
 
 type staffMember struct {
@@ -105,6 +114,14 @@ type line struct {
 	forecast      *queue.Forecast
 	forecastTime  time.Time
 	forecastStale bool // something it rests on has changed
+	// shares are those of the professionals of other queues, in order of their ids.
+	shares []share
+	// scores are those of the promises that came true, the newest last; waited is for how long people have
+	// waited together, and gaveUp how many of them gave up.
+	scores []queue.Score
+	waited time.Duration
+	gaveUp int
+	left   []left // who gave up and whose turn has not come
 
 	// served and servedClosed are until when those who wait are served, by a catalogue's queue at a time.
 	served       time.Time
@@ -120,6 +137,7 @@ func New(h *hub.Hub, c Catalogue, now func() time.Time, config Config) *Board {
 		open: map[string]*openConversation{}, lines: map[string]*line{},
 		staff: map[string]*staffMember{}, queues: map[string]store.Queue{},
 		seenCustomers: map[string]struct{}{}, seenStaff: map[string]struct{}{},
+		habits: queue.NewHabits(),
 	}
 }
 
@@ -290,6 +308,7 @@ func (b *Board) apply(c store.ConversationChange) {
 	b.applyStaff(before, c.After)
 	if o != nil && o.conversation.State == chat.Waiting &&
 		(c.After.State != chat.Waiting || c.After.QueueID != o.conversation.QueueID) {
+		b.line(o.conversation.QueueID).cameTrue(o, c.After, now)
 		b.line(o.conversation.QueueID).Leave(c.After.ID, c.Version)
 		b.queueChanged(o.conversation.QueueID)
 	}
@@ -313,8 +332,8 @@ func (b *Board) apply(c store.ConversationChange) {
 	o.conversation = c.After
 	o.version = c.Version
 	if c.After.State == chat.Waiting {
-		if was != chat.Waiting {
-			o.told = 0
+		if was != chat.Waiting || before.QueueID != c.After.QueueID {
+			o.told, o.waitingSince, o.promise = 0, now, nil
 		}
 		changed := b.line(c.After.QueueID).Apply(queue.Entry{
 			ConversationID: c.After.ID,
@@ -351,6 +370,9 @@ func (b *Board) applyStaff(before, after *chat.Conversation) {
 	}
 	for id := range has {
 		if !had[id] {
+			if before != nil && before.State == chat.Waiting {
+				b.habits.Took(id, b.now())
+			}
 			b.staffMember(id).conversations[after.ID] = struct{}{}
 			b.staffChanged(b.staffMember(id))
 		}
@@ -364,6 +386,11 @@ func (b *Board) queueChanged(id string) {
 	l.forecastStale = true
 	for _, e := range l.Head(b.config.NearHead) {
 		b.tellPlace(l, e.ConversationID)
+	}
+	for _, s := range b.inOrder {
+		if slices.Contains(s.QueueIDs, id) {
+			b.observe(s)
+		}
 	}
 	b.hub.Queue(id)
 }
@@ -382,6 +409,7 @@ func (b *Board) tellPlace(l *line, conversationID string) {
 
 // staffChanged marks the lines of a staff member as changed: the estimate may be another.
 func (b *Board) staffChanged(s *staffMember) {
+	b.observe(s)
 	for _, id := range s.QueueIDs {
 		l := b.line(id)
 		l.dirty = true
@@ -405,6 +433,8 @@ func (b *Board) staffMember(id string) *staffMember {
 	if s == nil {
 		s = &staffMember{Staff: store.Staff{ID: id}, conversations: map[string]struct{}{}}
 		b.staff[id] = s
+		at, _ := slices.BinarySearchFunc(b.inOrder, id, func(m *staffMember, id string) int { return cmp.Compare(m.ID, id) })
+		b.inOrder = slices.Insert(b.inOrder, at, s)
 	}
 	return s
 }

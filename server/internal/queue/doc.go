@@ -11,6 +11,8 @@
 //     twice or out of order.
 //   - [Forecast] and [EstimateWait] turn the staff at work and the lengths of finished conversations into
 //     a range of minutes that is meant to hold in eight cases of ten, or say that it cannot be told.
+//   - [Habits] learns how professionals work, which a forecast goes by. docs/wait_estimate.md tells how right
+//     forecasts are.
 //
 // # Concurrency
 //

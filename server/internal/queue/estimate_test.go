@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -20,6 +21,35 @@ func minutes(n int, each float64) []time.Duration {
 		all[i] = time.Duration(each * float64(time.Minute))
 	}
 	return all
+}
+
+// crew is a load told in short: how many slots are free, and for how long the others have been in use. Those
+// available share them evenly and fill them at once; those on the phone have one each, and stay off the phone
+// once they are.
+type crew struct {
+	Available, OnPhone, Free int
+	Active, Handling         []time.Duration
+	Pickup                   time.Duration
+}
+
+func (c crew) load() Load {
+	load := Load{Handling: c.Handling}
+	for range c.Available {
+		load.Staff = append(load.Staff, Professional{})
+	}
+	for i, elapsed := range c.Active {
+		p := &load.Staff[i%c.Available]
+		p.Active = append(p.Active, elapsed)
+		p.Pickups = append(p.Pickups, c.Pickup)
+	}
+	for i := range c.Free {
+		p := &load.Staff[(len(c.Active)+i)%c.Available]
+		p.Pickups = append(p.Pickups, c.Pickup)
+	}
+	for range c.OnPhone {
+		load.Staff = append(load.Staff, Professional{Doing: OnPhone, Pickups: []time.Duration{c.Pickup}})
+	}
+	return load
 }
 
 // sample returns handling times drawn from a gamma distribution of a whole shape, which for 1 is the
@@ -46,11 +76,11 @@ func TestEstimateReasons(t *testing.T) {
 	}{
 		{"nobody", Load{Handling: ten}, NobodyAvailable},
 		{"nobody, and no history", Load{}, NobodyAvailable},
-		{"conversations of professionals who have gone away", Load{Handling: ten, Free: 3, Active: minutes(2, 4)}, NobodyAvailable},
-		{"too little history", Load{Available: 2, Handling: ten[:MinHistory-1]}, TooLittleHistory},
-		{"times that are no times do not count", Load{Available: 2, Handling: append([]time.Duration{0, -time.Minute}, ten[:8]...)}, TooLittleHistory},
-		{"enough", Load{Available: 1, Handling: ten}, 0},
-		{"on the phone only", Load{OnPhone: 1, Handling: ten}, 0},
+		{"everybody is away", Load{Handling: ten, Staff: []Professional{{Doing: Away, Active: minutes(2, 4)}}}, NobodyAvailable},
+		{"too little history", crew{Available: 2, Handling: ten[:MinHistory-1]}.load(), TooLittleHistory},
+		{"times that are no times do not count", crew{Available: 2, Handling: append([]time.Duration{0, -time.Minute}, ten[:8]...)}.load(), TooLittleHistory},
+		{"enough", crew{Available: 1, Free: 1, Handling: ten}.load(), 0},
+		{"on the phone only", crew{OnPhone: 1, Handling: ten}.load(), 0},
 	}
 	for _, test := range tests {
 		e := EstimateWait(test.load, 1, asOf, time.Time{})
@@ -64,7 +94,7 @@ func TestEstimateReasons(t *testing.T) {
 			t.Errorf("%s: as of %v", test.name, e.AsOf)
 		}
 	}
-	e := EstimateWait(Load{Available: 2, OnPhone: 1, Handling: minutes(12, 8)}, 1, asOf, time.Time{})
+	e := EstimateWait(crew{Available: 2, Free: 2, OnPhone: 1, Handling: minutes(12, 8)}.load(), 1, asOf, time.Time{})
 	if want := (Basis{Finished: 12, Available: 2, OnPhone: 1}); e.Basis != want {
 		t.Errorf("basis %+v, want %+v", e.Basis, want)
 	}
@@ -77,51 +107,91 @@ func TestEstimateByHand(t *testing.T) {
 	ten := minutes(20, 10)
 	tests := []struct {
 		name      string
-		load      Load
+		load      crew
 		position  int
 		low, high time.Duration
 	}{
-		{"a free slot", Load{Available: 1, Free: 1, Handling: ten}, 1, 0, m},
-		{"two free slots, second", Load{Available: 1, Free: 2, Handling: ten}, 2, 0, m},
-		{"two free slots, third waits for a whole conversation", Load{Available: 1, Free: 2, Handling: ten}, 3, 10 * m, 10 * m},
-		{"eight minutes in", Load{Available: 1, Active: minutes(1, 8), Handling: ten}, 1, 2 * m, 2 * m},
-		{"eight minutes in, second", Load{Available: 1, Active: minutes(1, 8), Handling: ten}, 2, 10 * m, 15 * m},
-		{"eight minutes in, fourth", Load{Available: 1, Active: minutes(1, 8), Handling: ten}, 4, 30 * m, 35 * m},
-		{"two at once", Load{Available: 1, Active: []time.Duration{3 * m, 8 * m}, Handling: ten}, 2, 7 * m, 7 * m},
-		{"two at once, fourth", Load{Available: 1, Active: []time.Duration{3 * m, 8 * m}, Handling: ten}, 4, 15 * m, 20 * m},
-		{"a position below the first is the first", Load{Available: 1, Active: minutes(1, 8), Handling: ten}, 0, 2 * m, 2 * m},
-		{"free slots are filled after a while", Load{Available: 1, Free: 1, Handling: ten, Pickups: minutes(10, 1.5)}, 1, m, 2 * m},
-		{"too few known to tell after what while", Load{Available: 1, Free: 1, Handling: ten, Pickups: minutes(9, 1.5)}, 1, 0, m},
-		{"and between conversations too", Load{Available: 1, Free: 1, Handling: ten, Pickups: minutes(10, 1.5)}, 2, 10 * m, 15 * m},
+		{"a free slot", crew{Available: 1, Free: 1, Handling: ten}, 1, 0, m},
+		{"two free slots, second", crew{Available: 1, Free: 2, Handling: ten}, 2, 0, m},
+		{"two free slots, third waits for a whole conversation", crew{Available: 1, Free: 2, Handling: ten}, 3, 10 * m, 10 * m},
+		{"eight minutes in", crew{Available: 1, Active: minutes(1, 8), Handling: ten}, 1, 2 * m, 2 * m},
+		{"eight minutes in, second", crew{Available: 1, Active: minutes(1, 8), Handling: ten}, 2, 12 * m, 12 * m},
+		{"eight minutes in, fourth", crew{Available: 1, Active: minutes(1, 8), Handling: ten}, 4, 30 * m, 35 * m},
+		{"two at once", crew{Available: 1, Active: []time.Duration{3 * m, 8 * m}, Handling: ten}, 2, 7 * m, 7 * m},
+		{"two at once, of two", crew{Available: 2, Active: []time.Duration{3 * m, 8 * m}, Handling: ten}, 2, 7 * m, 7 * m},
+		{"two at once, fourth", crew{Available: 1, Active: []time.Duration{3 * m, 8 * m}, Handling: ten}, 4, 17 * m, 17 * m},
+		{"a position below the first is the first", crew{Available: 1, Active: minutes(1, 8), Handling: ten}, 0, 2 * m, 2 * m},
 	}
 	for _, test := range tests {
-		e := EstimateWait(test.load, test.position, asOf, time.Time{})
+		e := EstimateWait(test.load.load(), test.position, asOf, time.Time{})
 		if e.Low != test.low || e.High != test.high {
 			t.Errorf("%s: %v to %v, want %v to %v", test.name, e.Low, e.High, test.low, test.high)
 		}
 	}
 }
 
-// Of one slot in use at a moment of no significance, with ten minutes each, the rest is even over ten minutes:
-// the range is one to nine. The same of a call, after which turns come every twenty.
-func TestEstimateOfWhatIsUnderWay(t *testing.T) {
+// How people work is part of it: that they need a while to take somebody, are on the phone now and then, hold
+// fewer than they may, and are not all there.
+func TestEstimateKnowsHowPeopleWork(t *testing.T) {
 	t.Parallel()
 	ten := minutes(20, 10)
-	near := func(name string, got, want float64) {
-		t.Helper()
-		if math.Abs(got-want) > 0.6 {
-			t.Errorf("%s: %.2f min, want about %.2f", name, got, want)
+	even := make([]float64, 20) // As long each time.
+	for i := range even {
+		even[i] = 1
+	}
+	now := []time.Duration{0}
+	pro := func(change func(p *Professional)) Load {
+		p := Professional{Pickups: now}
+		change(&p)
+		return Load{Staff: []Professional{p}, Handling: ten, Rhythm: [][]float64{even}, Calls: minutes(20, 6), Breaks: minutes(20, 30)}
+	}
+	tests := []struct {
+		name      string
+		load      Load
+		position  int
+		low, high float64 // minutes, half a minute off at most
+	}{
+		{"a while until they take somebody", pro(func(p *Professional) { p.Pickups = minutes(1, 3) }), 1, 3, 3},
+		{"of which two minutes are over", pro(func(p *Professional) { p.Pickups = minutes(1, 3); p.Looking = 2 * time.Minute }), 1, 1, 1},
+		{"and the same after each conversation", pro(func(p *Professional) { p.Pickups = minutes(1, 3) }), 2, 16, 16},
+		{"on the phone for two of six minutes", pro(func(p *Professional) { p.Doing, p.Since = OnPhone, 2*time.Minute }), 1, 4, 4},
+		{"on the phone, with a conversation beside it", pro(func(p *Professional) {
+			p.Doing, p.Since, p.Active = OnPhone, 2*time.Minute, minutes(1, 3)
+		}), 1, 7, 7},
+		{"may hold three, but takes a second only after an hour", pro(func(p *Professional) {
+			p.Pickups, p.Active = []time.Duration{0, time.Hour, time.Hour}, minutes(1, 3)
+		}), 1, 7, 7},
+		{"a colleague comes back from a break in five minutes", Load{
+			Staff: []Professional{
+				{Pickups: now, Active: minutes(1, 1)},
+				{Pickups: now, Doing: Away, Since: 25 * time.Minute},
+			}, Handling: ten, Breaks: minutes(20, 30),
+		}, 1, 5, 5},
+		{"a colleague is away, and nobody knows for how long", Load{
+			Staff: []Professional{{Pickups: now, Active: minutes(1, 1)}, {Pickups: now, Doing: Away}}, Handling: ten,
+		}, 1, 9, 9},
+	}
+	for _, test := range tests {
+		e := EstimateWait(test.load, test.position, asOf, time.Time{})
+		if math.Abs(e.Low.Minutes()-test.low) > 0.5 || math.Abs(e.High.Minutes()-test.high) > 0.5 {
+			t.Errorf("%s: %v to %v, want %v to %v min", test.name, e.Low, e.High, test.low, test.high)
 		}
 	}
-	busy := NewForecast(Load{Available: 1, Handling: ten}, 200, asOf)
-	phone := NewForecast(Load{OnPhone: 1, Handling: ten}, 200, asOf)
-	for position, cycles := range map[int]float64{1: 0, 2: 1, 4: 3, 200: 199} {
-		low, high := busy.seconds(position)
-		near(fmt.Sprint("busy, low of ", position), low/60, 10*cycles+1)
-		near(fmt.Sprint("busy, high of ", position), high/60, 10*cycles+9)
-		low, high = phone.seconds(position)
-		near(fmt.Sprint("phone, low of ", position), low/60, 20*cycles+1)
-		near(fmt.Sprint("phone, high of ", position), high/60, 20*cycles+9)
+}
+
+// Those who give up make the wait of those behind them shorter.
+func TestEstimateCountsOnSomeGivingUp(t *testing.T) {
+	t.Parallel()
+	load := crew{Available: 1, Active: minutes(1, 5), Handling: minutes(20, 10)}.load()
+	patient := EstimateWait(load, 10, asOf, time.Time{})
+	load.Patience = time.Hour
+	e := EstimateWait(load, 10, asOf, time.Time{})
+	if patient.Low != 95*time.Minute && patient.Low != 90*time.Minute {
+		t.Errorf("patient: %v to %v", patient.Low, patient.High)
+	}
+	// Of nine who would wait three quarters of an hour on average, about half stay.
+	if e.High >= patient.Low || e.High < 45*time.Minute {
+		t.Errorf("with people who wait an hour on average: %v to %v", e.Low, e.High)
 	}
 }
 
@@ -129,37 +199,38 @@ func TestEstimateOfWhatIsUnderWay(t *testing.T) {
 // minutes of conversation and a minute and a half until the next is taken.
 func TestEstimateFarBackCountsPickups(t *testing.T) {
 	t.Parallel()
-	load := Load{Available: 1, Free: 2, Handling: minutes(20, 10), Pickups: minutes(20, 1.5)}
+	load := crew{Available: 2, Free: 2, Handling: minutes(20, 10), Pickup: 90 * time.Second}.load()
 	low, high := NewForecast(load, 2000, asOf).seconds(2000)
 	want := 60 * (1.5 + 999*11.5)
-	if math.Abs(low-want) > 60*11.5 || math.Abs(high-want) > 60*11.5 {
+	if math.Abs(low-want) > 0.03*want || math.Abs(high-want) > 0.03*want {
 		t.Errorf("%.0f to %.0f s, want about %.0f", low, high, want)
 	}
 }
 
-// A colleague on the phone helps, but less than one at hand.
+// A colleague on the phone helps, but less than one at hand; and the more so the fewer calls they take.
 func TestEstimateCountsThePhoneInPart(t *testing.T) {
 	t.Parallel()
 	handling := sample(rand.New(rand.NewPCG(1, 1)), 100, 2, 10*time.Minute)
-	middle := func(load Load) float64 {
-		low, high := NewForecast(load, 20, asOf).seconds(20)
-		return (low + high) / 2
+	middle := func(c crew, between time.Duration) float64 {
+		load := c.load()
+		load.Calls = minutes(20, 10)
+		load.Staff[len(load.Staff)-1].BetweenCalls = between
+		k := NewForecast(load, 20, asOf).at(20)
+		return k.spread.at(0.5)
 	}
-	alone := middle(Load{Available: 2, Active: minutes(2, 5), Handling: handling})
-	phone := middle(Load{Available: 2, OnPhone: 1, Active: minutes(2, 5), Handling: handling})
-	at := middle(Load{Available: 3, Active: minutes(3, 5), Handling: handling})
-	if at >= phone || phone >= alone {
-		t.Errorf("three at hand %.0f s, two and one on the phone %.0f s, two %.0f s: want them growing", at, phone, alone)
-	}
-	if want := alone * 2 / 2.5; math.Abs(phone-want) > 0.1*want {
-		t.Errorf("on the phone counts for other than about a half: %.0f s, want about %.0f s", phone, want)
+	alone := middle(crew{Available: 2, Active: minutes(2, 5), Handling: handling}, 0)
+	busy := middle(crew{Available: 2, OnPhone: 1, Active: minutes(2, 5), Handling: handling}, time.Minute)
+	phone := middle(crew{Available: 2, OnPhone: 1, Active: minutes(2, 5), Handling: handling}, 20*time.Minute)
+	at := middle(crew{Available: 3, Active: minutes(3, 5), Handling: handling}, 0)
+	if at >= phone || phone >= busy || busy > alone {
+		t.Errorf("three at hand %.0f s, one of them on the phone %.0f s, again and again %.0f s, two %.0f s: want them growing", at, phone, busy, alone)
 	}
 }
 
 func TestEstimateLongConversationTellsNothing(t *testing.T) {
 	t.Parallel()
 	// Three hours in, where none known took more than ten minutes: still a range, not zero and not for ever.
-	e := EstimateWait(Load{Available: 1, Active: minutes(1, 180), Handling: minutes(20, 10)}, 1, asOf, time.Time{})
+	e := EstimateWait(crew{Available: 1, Active: minutes(1, 180), Handling: minutes(20, 10)}.load(), 1, asOf, time.Time{})
 	if e.Low > 2*time.Minute || e.High < 15*time.Minute || e.High > 30*time.Minute {
 		t.Errorf("%v to %v, want about 1 to 25 min", e.Low, e.High)
 	}
@@ -167,8 +238,13 @@ func TestEstimateLongConversationTellsNothing(t *testing.T) {
 
 func TestEstimateBeforeClosing(t *testing.T) {
 	t.Parallel()
-	// The fourth position waits 30 to 35 minutes.
-	load := Load{Available: 1, Active: minutes(1, 8), Handling: minutes(20, 10)}
+	handling := minutes(10, 9)
+	handling = append(handling, minutes(10, 11)...)
+	load := crew{Available: 1, Active: minutes(1, 8), Handling: handling}.load()
+	e := EstimateWait(load, 4, asOf, time.Time{})
+	if e.Low >= e.High || e.Low < 25*time.Minute || e.High > 40*time.Minute {
+		t.Fatalf("the fourth position waits %v to %v, want about half an hour", e.Low, e.High)
+	}
 	tests := []struct {
 		name   string
 		served time.Time
@@ -176,9 +252,9 @@ func TestEstimateBeforeClosing(t *testing.T) {
 	}{
 		{"no end", time.Time{}, TurnExpected},
 		{"in an hour", asOf.Add(time.Hour), TurnExpected},
-		{"just as the range ends", asOf.Add(35 * time.Minute), TurnExpected},
-		{"within the range", asOf.Add(34 * time.Minute), TurnUncertain},
-		{"just as the range begins", asOf.Add(30 * time.Minute), TurnUnlikely},
+		{"just as the range ends", asOf.Add(e.High), TurnExpected},
+		{"within the range", asOf.Add(e.High - time.Second), TurnUncertain},
+		{"just as the range begins", asOf.Add(e.Low), TurnUnlikely},
 		{"before it", asOf.Add(10 * time.Minute), TurnUnlikely},
 		{"already over", asOf.Add(-time.Minute), TurnUnlikely},
 	}
@@ -191,32 +267,19 @@ func TestEstimateBeforeClosing(t *testing.T) {
 
 func TestEstimateRounding(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ seconds, low, high float64 }{
-		{0, 0, 1},
-		{1, 0, 1},
-		{60, 1, 1},
-		{61, 1, 2},
-		{599, 9, 10},
-		{600, 10, 10},
-		{601, 10, 15},
-		{59 * 60, 55, 60},
-		{61 * 60, 60, 75},
-		{179 * 60, 165, 180},
-		{181 * 60, 180, 210},
-		{300 * 60, 300, 300},
-	}
-	for _, test := range tests {
-		low, high := roundDown(test.seconds).Minutes(), roundUp(test.seconds).Minutes()
-		if low != test.low || high != test.high {
-			t.Errorf("%v s: %v to %v min, want %v to %v", test.seconds, low, high, test.low, test.high)
+	for minutes, want := range map[float64]float64{
+		0: 0, 0.4: 0, 0.6: 1, 9.4: 9, 19.6: 20, 21: 20, 23: 25, 59: 60, 91: 90, 100: 105, 179: 180, 190: 180, 200: 210, 300: 300,
+	} {
+		if got := told(60 * minutes).Minutes(); got != want {
+			t.Errorf("%v min are told as %v, want %v", minutes, got, want)
 		}
 	}
 	for seconds := 0.0; seconds < 5*3600; seconds += 7 {
-		if roundDown(seconds) > roundDown(seconds+7) || roundUp(seconds) > roundUp(seconds+7) {
+		if told(seconds) > told(seconds+7) || roundUp(seconds) > roundUp(seconds+7) {
 			t.Fatalf("rounding changes the order at %v s", seconds)
 		}
-		if roundDown(seconds).Seconds() > seconds || roundUp(seconds).Seconds() < seconds {
-			t.Fatalf("rounding is inward at %v s", seconds)
+		if up := roundUp(seconds); up != told(up).Seconds() {
+			t.Fatalf("%v s are rounded up to %v, which is told as %v", seconds, up, told(up))
 		}
 	}
 }
@@ -224,10 +287,10 @@ func TestEstimateRounding(t *testing.T) {
 // The same load gives the same range, whatever the length of the line it was forecast for.
 func TestForecastIsSteady(t *testing.T) {
 	t.Parallel()
-	load := Load{
+	load := crew{
 		Available: 3, OnPhone: 1, Free: 1, Active: minutes(4, 3),
 		Handling: sample(rand.New(rand.NewPCG(2, 2)), 80, 1, 9*time.Minute),
-	}
+	}.load()
 	long := NewForecast(load, 5000, asOf)
 	for _, p := range []int{1, 2, 7, 33, 100, 1000, 5000} {
 		want := long.Wait(p, time.Time{})
@@ -246,7 +309,7 @@ func TestForecastIsSteady(t *testing.T) {
 
 func TestEstimateBeyondReason(t *testing.T) {
 	t.Parallel()
-	e := EstimateWait(Load{Available: 1, Handling: minutes(20, 1e6)}, math.MaxInt, asOf, asOf.Add(time.Hour))
+	e := EstimateWait(crew{Available: 1, Free: 1, Handling: minutes(20, 1e6)}.load(), math.MaxInt, asOf, asOf.Add(time.Hour))
 	if e.Low != e.High || e.High != 365*24*time.Hour || e.BeforeClosing != TurnUnlikely {
 		t.Errorf("got %+v, want the longest that is told", e)
 	}
@@ -254,11 +317,23 @@ func TestEstimateBeyondReason(t *testing.T) {
 
 func TestForecastDoesNotChangeItsLoad(t *testing.T) {
 	t.Parallel()
-	load := Load{Available: 1, Handling: sample(rand.New(rand.NewPCG(3, 3)), 30, 1, time.Minute), Pickups: sample(rand.New(rand.NewPCG(3, 4)), 30, 1, time.Minute)}
-	handling, pickups := slices.Clone(load.Handling), slices.Clone(load.Pickups)
+	random := rand.New(rand.NewPCG(3, 3))
+	made := func() Load {
+		load := crew{Available: 2, Free: 1, Active: minutes(2, 3), Handling: sample(random, 30, 1, time.Minute)}.load()
+		load.Calls, load.Breaks = sample(random, 30, 1, time.Minute), sample(random, 30, 1, time.Minute)
+		load.Rhythm = make([][]float64, 1)
+		for range 30 {
+			load.Rhythm[0] = append(load.Rhythm[0], random.ExpFloat64())
+			load.Scores = append(load.Scores, Score{Foreseen: time.Minute, Position: 1, Value: random.Float64()})
+		}
+		return load
+	}
+	load := made()
+	random = rand.New(rand.NewPCG(3, 3))
+	want := made()
 	NewForecast(load, 10, asOf)
-	if !slices.Equal(load.Handling, handling) || !slices.Equal(load.Pickups, pickups) {
-		t.Error("the caller's times were moved about")
+	if diff := cmp.Diff(want, load); diff != "" {
+		t.Errorf("the caller's load was changed (-want +got):\n%s", diff)
 	}
 }
 
@@ -270,13 +345,30 @@ func drawLoad(t *rapid.T) Load {
 			rapid.Int64Range(0, int64(1000*time.Hour)),
 		).Draw(t, "duration"))
 	})
+	durations := func(name string, least, most int) []time.Duration {
+		return rapid.SliceOfN(duration, least, most).Draw(t, name)
+	}
+	pro := rapid.Custom(func(t *rapid.T) Professional {
+		return Professional{
+			Doing: Doing(rapid.IntRange(0, 2).Draw(t, "doing")), Since: duration.Draw(t, "since"),
+			Active: rapid.SliceOfN(duration, 0, 4).Draw(t, "active"), Pickups: rapid.SliceOfN(duration, 0, 5).Draw(t, "pickups"),
+			Looking: duration.Draw(t, "looking"), BetweenCalls: duration.Draw(t, "calls"), BetweenBreaks: duration.Draw(t, "breaks"),
+		}
+	})
+	score := rapid.Custom(func(t *rapid.T) Score {
+		return Score{
+			Foreseen: duration.Draw(t, "foreseen"), Position: rapid.IntRange(1, 50).Draw(t, "position"),
+			Value: rapid.Float64Range(-farOff, 1+farOff).Draw(t, "value"),
+		}
+	})
 	return Load{
-		Available: rapid.IntRange(0, 6).Draw(t, "available"),
-		OnPhone:   rapid.IntRange(0, 3).Draw(t, "on the phone"),
-		Free:      rapid.IntRange(0, 8).Draw(t, "free"),
-		Active:    rapid.SliceOfN(duration, 0, 12).Draw(t, "active"),
-		Handling:  rapid.SliceOfN(duration, MinHistory+2, 40).Draw(t, "handling"),
-		Pickups:   rapid.SliceOfN(duration, 0, 20).Draw(t, "pickups"),
+		Staff:    rapid.SliceOfN(pro, 0, 7).Draw(t, "staff"),
+		Handling: durations("handling", MinHistory+2, 40),
+		Calls:    durations("calls", 0, 20),
+		Breaks:   durations("breaks", 0, 20),
+		Rhythm:   rapid.SliceOfN(rapid.SliceOfN(rapid.Float64Range(0, 10), 0, 20), 0, 3).Draw(t, "rhythm"),
+		Patience: rapid.OneOf(rapid.Just(time.Duration(0)), duration).Draw(t, "patience"),
+		Scores:   rapid.SliceOfN(score, 0, 60).Draw(t, "scores"),
 	}
 }
 
@@ -309,29 +401,25 @@ func TestForecastIsMonotone(t *testing.T) {
 }
 
 // coverage is how often waits were within the range.
-type coverage struct{ below, within, above, told, all int }
+type coverage struct{ below, within, above, all int }
 
 func (c *coverage) count(f *Forecast, position int, wait time.Duration) {
-	low, high := f.seconds(position)
 	c.all++
-	switch {
-	case wait.Seconds() < low:
+	switch e := f.Wait(position, time.Time{}); {
+	case wait < e.Low:
 		c.below++
-	case wait.Seconds() > high:
+	case wait > e.High:
 		c.above++
 	default:
 		c.within++
-	}
-	if e := f.Wait(position, time.Time{}); e.Low <= wait && wait <= e.High {
-		c.told++
 	}
 }
 
 func (c *coverage) share(n int) float64 { return float64(n) / float64(c.all) }
 
 func (c *coverage) String() string {
-	return fmt.Sprintf("%d waits: %.3f within the range before rounding, %.3f below, %.3f above; %.3f as told",
-		c.all, c.share(c.within), c.share(c.below), c.share(c.above), c.share(c.told))
+	return fmt.Sprintf("%d waits: %.3f within the range as told, %.3f below, %.3f above",
+		c.all, c.share(c.within), c.share(c.below), c.share(c.above))
 }
 
 // simulate runs a queue of people arriving at random and so many slots for so many arrivals, and asks for the
@@ -360,7 +448,8 @@ func simulate(random *rand.Rand, slots, shape, history, arrivals int) coverage {
 			if waiting >= 0 {
 				ahead = len(starts) - waiting
 			}
-			load := Load{Available: slots}
+			load := crew{Available: 1}.load()
+			load.Staff[0].Pickups = make([]time.Duration, slots)
 			slices.SortFunc(finished, func(a, b talk) int { return int(a.end - b.end) })
 			known := 0
 			for known < len(finished) && finished[known].end <= now {
@@ -371,10 +460,10 @@ func simulate(random *rand.Rand, slots, shape, history, arrivals int) coverage {
 			}
 			for _, f := range finished[known:] {
 				if f.start <= now {
-					load.Active = append(load.Active, now-f.start)
+					load.Staff[0].Active = append(load.Staff[0].Active, now-f.start)
 				}
 			}
-			if len(load.Active) != slots {
+			if len(load.Staff[0].Active) != slots {
 				panic("somebody waits although a slot is free")
 			}
 			// Not each one: those close in time share their fate.
@@ -394,7 +483,7 @@ func simulate(random *rand.Rand, slots, shape, history, arrivals int) coverage {
 }
 
 // TestEstimateHoldsInEightOfTen runs small queues over thousands of arrivals and checks that the range holds
-// about as often as it says, before it is rounded, and no less often as it is told.
+// about as often as it says.
 func TestEstimateHoldsInEightOfTen(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -414,14 +503,11 @@ func TestEstimateHoldsInEightOfTen(t *testing.T) {
 			if c.all < 300 {
 				t.Fatalf("only %d had to wait", c.all)
 			}
-			if within := c.share(c.within); within < 0.75 || within > 0.86 {
+			if within := c.share(c.within); within < 0.74 || within > 0.86 {
 				t.Errorf("the range holds in %.3f of cases, want about 0.8", within)
 			}
-			if c.share(c.told) < 0.78 {
-				t.Errorf("the range as told holds in %.3f of cases, want at least 0.8", c.share(c.told))
-			}
-			if c.share(c.below) < 0.05 || c.share(c.above) < 0.05 {
-				t.Errorf("one-sided: %.3f below and %.3f above, want about 0.1 each", c.share(c.below), c.share(c.above))
+			if c.share(c.below) > mostBelow+0.03 {
+				t.Errorf("%.3f are below, want at most %v", c.share(c.below), mostBelow)
 			}
 		})
 	}
@@ -443,8 +529,10 @@ func TestEstimateHoldsFarBack(t *testing.T) {
 			var c coverage
 			const mean = 10 * time.Minute
 			for range 150 {
-				load := Load{Available: test.slots, Handling: sample(random, test.history, test.shape, mean)}
-				ends := make([]slot, test.slots)
+				load := crew{Available: 1, Handling: sample(random, test.history, test.shape, mean)}.load()
+				pro := &load.Staff[0]
+				pro.Pickups = make([]time.Duration, test.slots)
+				ends := make([]float64, test.slots)
 				for i := range ends {
 					// What is left of a conversation goes with what has been of it: draw one that lasted as long.
 					elapsed := time.Duration(random.Float64() * float64(mean))
@@ -452,15 +540,13 @@ func TestEstimateHoldsFarBack(t *testing.T) {
 					for whole <= elapsed {
 						whole = sample(random, 1, test.shape, mean)[0]
 					}
-					load.Active = append(load.Active, elapsed)
-					ends[i] = slot{at: (whole - elapsed).Seconds()}
+					pro.Active = append(pro.Active, elapsed)
+					ends[i] = (whole - elapsed).Seconds()
 				}
-				heapify(ends)
 				wait := 0.0
 				for range test.position {
-					wait = ends[0].at
-					ends[0].at += sample(random, 1, test.shape, mean)[0].Seconds()
-					siftDown(ends, 0)
+					wait = slices.Min(ends)
+					ends[slices.Index(ends, wait)] += sample(random, 1, test.shape, mean)[0].Seconds()
 				}
 				c.count(NewForecast(load, test.position, asOf), test.position, time.Duration(wait*float64(time.Second)))
 			}
@@ -472,11 +558,23 @@ func TestEstimateHoldsFarBack(t *testing.T) {
 	}
 }
 
+// benchmarkLoad is a queue that has been at work for long, with everything that can be known of it.
 func benchmarkLoad(slots int) Load {
-	return Load{
-		Available: max(slots/3, 1), OnPhone: slots / 10, Free: 0, Active: minutes(slots, 4),
-		Handling: sample(rand.New(rand.NewPCG(5, 5)), 200, 2, 9*time.Minute),
+	random := rand.New(rand.NewPCG(5, 5))
+	load := crew{
+		Available: max(slots/3, 1), OnPhone: slots / 10, Active: minutes(slots, 4), Pickup: time.Minute,
+		Handling: sample(random, 200, 2, 9*time.Minute),
+	}.load()
+	load.Calls, load.Breaks = sample(random, 100, 1, 6*time.Minute), sample(random, 50, 1, 20*time.Minute)
+	load.Patience, load.Rhythm = time.Hour, make([][]float64, 1)
+	for i := range load.Staff {
+		load.Staff[i].BetweenCalls, load.Staff[i].BetweenBreaks = 20*time.Minute, 2*time.Hour
 	}
+	for range 150 {
+		load.Rhythm[0] = append(load.Rhythm[0], random.ExpFloat64())
+		load.Scores = append(load.Scores, Score{Foreseen: 5 * time.Minute, Position: 1 + random.IntN(5), Value: random.Float64()})
+	}
+	return load
 }
 
 // BenchmarkEstimateWait is one position on its own: a newcomer to a short line.

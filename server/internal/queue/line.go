@@ -177,6 +177,17 @@ func (l *Line) Get(id string) (Entry, bool) {
 	return p.Entry, true
 }
 
+// At returns the entry at a position, 1 being the next. It is not ok when nobody stands there.
+func (l *Line) At(position int) (Entry, bool) {
+	if position < 1 || position > len(l.order) {
+		return Entry{}, false
+	}
+	return l.order[position-1].Entry, true
+}
+
+// Before returns how many come before an entry, which may be one of another line.
+func (l *Line) Before(e Entry) int { return l.search(e) }
+
 // Len returns how many wait.
 func (l *Line) Len() int {
 	return len(l.order)
