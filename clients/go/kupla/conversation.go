@@ -205,6 +205,37 @@ func (v *Conversation) Events(ctx context.Context) iter.Seq2[*kuplav1.Event, err
 	}
 }
 
+// EventPage is a page of a conversation's log.
+type EventPage struct {
+	// Token is what the page was asked for with: the same page, and whatever was written behind it since, can be
+	// asked for with it again.
+	Token string
+	// Events are the events of the page, oldest first.
+	Events []*kuplav1.Event
+}
+
+// EventPages lists the log so far page by page, from the page with the given token on, or from the beginning
+// when it is empty. It is for programs that go on later where they were; others use [Conversation.Events].
+func (v *Conversation) EventPages(ctx context.Context, token string) iter.Seq2[EventPage, error] {
+	return func(yield func(EventPage, error) bool) {
+		for {
+			req := &kuplav1.ListEventsRequest{ConversationId: v.id, PageToken: token, PageSize: eventsPerPage}
+			res, err := retry(ctx, v.client, req, v.service.ListEvents)
+			if err != nil {
+				yield(EventPage{}, err)
+				return
+			}
+			if !yield(EventPage{Token: token, Events: res.GetEvents()}, nil) || res.GetNextPageToken() == "" {
+				return
+			}
+			token = res.GetNextPageToken()
+		}
+	}
+}
+
+// eventsPerPage is as many as the contract allows.
+const eventsPerPage = 1000
+
 // Survey returns the questions to ask the customer after the end, and the token to answer them with by
 // [Conversation.SubmitFeedback]. Refused with CONVERSATION_OPEN before the end.
 func (v *Conversation) Survey(ctx context.Context) (*kuplav1.GetSurveyResponse, error) {

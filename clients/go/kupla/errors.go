@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -93,6 +94,12 @@ func RetryDelay(err error) (time.Duration, bool) {
 		return max(time.Duration(seconds)*time.Second, 0), true
 	}
 	return 0, false
+}
+
+// Violations returns which fields of the request break which rule, when the service refused it with
+// INVALID_REQUEST.
+func Violations(err error) []*validate.Violation {
+	return detail[*validate.Violations](err).GetViolations()
 }
 
 func errorInfo(err error) *errdetails.ErrorInfo {

@@ -15,6 +15,10 @@ type WatchDeskOptions struct {
 	// Cursor is where to go on, from [DeskUpdate]. Empty means from the beginning of each conversation, which is
 	// what a program wants that does not keep the conversations itself.
 	Cursor string
+	// Sequences are the numbers of the last events handed out with Cursor, by conversation, 0 where none was:
+	// of every conversation that was on the desk then. They let the follower tell at once what is missing and
+	// when it has caught up. When nil, it takes the first event of each conversation for the right one.
+	Sequences map[string]int32
 }
 
 // DeskUpdateKind tells what a [DeskUpdate] is about. New values may be added.
@@ -91,13 +95,19 @@ type DeskUpdate struct {
 // Everything else it deals with and tells by updates.
 func (c *Client) WatchDesk(ctx context.Context, options WatchDeskOptions) iter.Seq2[DeskUpdate, error] {
 	return follow(ctx, c, func() tracker[*kuplav1.WatchDeskResponse, DeskUpdate] {
-		return &deskTracker{
+		t := &deskTracker{
 			client:        c,
 			cursor:        options.Cursor,
-			bare:          options.Cursor != "",
-			resumed:       options.Cursor != "",
+			bare:          options.Cursor != "" && options.Sequences == nil,
+			resumed:       options.Cursor != "" && options.Sequences == nil,
 			conversations: make(map[string]*progress),
 		}
+		if options.Cursor != "" {
+			for id, sequence := range options.Sequences {
+				t.conversations[id] = &progress{last: sequence, known: true}
+			}
+		}
+		return t
 	})
 }
 

@@ -202,6 +202,34 @@ func TestWatchDesk(t *testing.T) {
 			cursors: []string{"kept"},
 			last:    "8",
 		},
+		"from a cursor with how far each has come": {
+			options: WatchDeskOptions{Cursor: "kept", Sequences: map[string]int32{"a": 7, "b": 5, "left": 2}},
+			watches: []deskScript{deskFrames(nil,
+				deskSnapshot("kept", conversationNow("a", 7), conversationNow("b", 6), conversationNow("new", 1)),
+				deskEvent("l3", "left", 3), deskRemoved("l-", "left", kuplav1.RemovalReason_REMOVAL_REASON_RETURNED),
+				deskEvent("b6", "b", 6), deskEvent("n1", "new", 1), deskEvent("a8", "a", 8), deskAway("end"))},
+			// It has caught up without waiting for a heartbeat.
+			want: []string{
+				"connected", "snapshot", "event left3", "removed left", "event b6 history", "event new1 history", "caught up",
+				"event a8",
+			},
+			cursors: []string{"kept"},
+			last:    "a8",
+		},
+		"from a cursor with how far each has come, and one missing": {
+			options: WatchDeskOptions{Cursor: "kept", Sequences: map[string]int32{"a": 7}},
+			watches: []deskScript{
+				deskFrames(nil, deskSnapshot("kept", conversationNow("a", 9)), deskEvent("9", "a", 9)),
+				deskFrames(nil, deskSnapshot("kept", conversationNow("a", 9)), deskEvent("8", "a", 8), deskEvent("9", "a", 9),
+					deskAway("end")),
+			},
+			want: []string{
+				"connected", "snapshot", "disconnected",
+				"connected", "snapshot", "event a8 history", "event a9 history", "caught up",
+			},
+			cursors: []string{"kept", "kept"},
+			last:    "9",
+		},
 		"from a bare cursor, with one that left meanwhile": {
 			options: WatchDeskOptions{Cursor: "kept"},
 			watches: []deskScript{

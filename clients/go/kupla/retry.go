@@ -49,14 +49,16 @@ func retry[Req proto.Message, Res any](
 		return none, connect.Errorf(connect.CodeInvalidArgument, "the request cannot be encoded: %v", err).WithCause(err)
 	}
 	start := time.Now()
+	unknown := false // whether one of the attempts may have been carried out
 	for failures := 0; ; failures++ {
 		res, err := attempt(ctx, c.retry.AttemptTimeout, req, call)
 		if err == nil {
 			return res, nil
 		}
 		var none Res
+		unknown = unknown || leavesOpen(err)
 		if ctx.Err() != nil {
-			return none, fmt.Errorf("kupla: %w, after: %w", context.Cause(ctx), err)
+			return none, settle(fmt.Errorf("kupla: %w, after: %w", context.Cause(ctx), err), unknown)
 		}
 		if !worthRepeating(err) {
 			return none, err
@@ -66,14 +68,14 @@ func retry[Req proto.Message, Res any](
 			pause += delay
 		}
 		if c.retry.MaxElapsed > 0 && time.Since(start)+pause > c.retry.MaxElapsed {
-			return none, fmt.Errorf("kupla: gave up after %d attempts: %w", failures+1, err)
+			return none, settle(fmt.Errorf("kupla: gave up after %d attempts: %w", failures+1, err), unknown)
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
 			// Waiting would only replace what is known about the failure by the passing of the deadline.
-			return none, fmt.Errorf("kupla: %w, after: %w", context.DeadlineExceeded, err)
+			return none, settle(fmt.Errorf("kupla: %w, after: %w", context.DeadlineExceeded, err), unknown)
 		}
 		if wait(ctx, pause) != nil {
-			return none, fmt.Errorf("kupla: %w, after: %w", context.Cause(ctx), err)
+			return none, settle(fmt.Errorf("kupla: %w, after: %w", context.Cause(ctx), err), unknown)
 		}
 	}
 }

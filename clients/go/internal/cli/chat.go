@@ -168,25 +168,29 @@ func (c *chat) choose(ctx context.Context) error {
 		return errors.New(fill(c.texts.Unfinished, "queue", c.queue.GetId()))
 	}
 
+	return c.takesStarts(found)
+}
+
+// takesStarts returns why a queue takes no starts now, if it does not.
+func (a *app) takesStarts(found *kuplav1.QueueWithStatus) error {
 	status := found.GetStatus()
-	values := map[string]string{"phone": c.queue.GetPhone()}
-	refused := kuplav1.ErrorReason_ERROR_REASON_UNSPECIFIED
+	values := map[string]string{"phone": found.GetQueue().GetPhone()}
 	var change string
 	if status.GetChangeTime() != nil {
-		change = c.moment(status.GetChangeTime().AsTime())
+		change = a.moment(status.GetChangeTime().AsTime())
 	}
 	switch {
 	case status.GetState() == kuplav1.QueueState_QUEUE_STATE_CLOSED:
-		refused, values["next_opening_time"] = kuplav1.ErrorReason_ERROR_REASON_QUEUE_CLOSED, change
+		values["next_opening_time"] = change
+		return a.notNow(kuplav1.ErrorReason_ERROR_REASON_QUEUE_CLOSED, values)
 	case status.GetState() == kuplav1.QueueState_QUEUE_STATE_PAUSED:
-		refused, values["resume_time"] = kuplav1.ErrorReason_ERROR_REASON_QUEUE_PAUSED, change
+		values["resume_time"] = change
+		return a.notNow(kuplav1.ErrorReason_ERROR_REASON_QUEUE_PAUSED, values)
 	case status.GetFull():
-		refused = kuplav1.ErrorReason_ERROR_REASON_QUEUE_FULL
+		return a.tooMuch(kuplav1.ErrorReason_ERROR_REASON_QUEUE_FULL, values)
+	default:
+		return nil
 	}
-	if refused != kuplav1.ErrorReason_ERROR_REASON_UNSPECIFIED {
-		return errors.New(fillKnown(c.texts.Refusals[refused], values))
-	}
-	return nil
 }
 
 // leftOpen reports whether a conversation that is still open was left here.

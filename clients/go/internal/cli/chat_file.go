@@ -24,6 +24,8 @@ type chatState struct {
 	Start *chatStart `json:"start,omitempty"`
 	// Credentials are set from then on.
 	Credentials *kupla.Credentials `json:"credentials,omitempty"`
+	// RequestID is what the conversation was started with, so that a start that is repeated is known as one.
+	RequestID string `json:"request_id,omitempty"`
 }
 
 // chatStart is a start, word for word, so that it can be repeated.
@@ -122,26 +124,5 @@ func writeChat(path string, state *chatState) error {
 	if err != nil {
 		return err
 	}
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	// CreateTemp makes files that nobody else can read.
-	file, err := os.CreateTemp(folder, ".chat-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // gone already when all went well
-	if _, err := file.Write(append(data, '\n')); err != nil {
-		_ = file.Close()
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		_ = file.Close()
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return writePrivate(path, append(data, '\n'))
 }

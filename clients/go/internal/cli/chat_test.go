@@ -219,35 +219,35 @@ func TestChatTellsWhyItCannotStart(t *testing.T) {
 		code   int
 		errors []string
 	}{
-		"closed": {args: []string{"chat", "night", "--yes"}, code: ExitFailed, errors: []string{"The queue is closed now. It opens 2 January at 07:00. You can call 116117."}},
+		"closed": {args: []string{"chat", "night", "--yes"}, code: ExitFailedPrecondition, errors: []string{"The queue is closed now. It opens 2 January at 07:00. You can call 116117."}},
 		"paused": {
-			args: []string{"chat", "demo", "--yes"}, code: ExitFailed, errors: []string{"The queue takes nobody right now. You can call 116117."},
+			args: []string{"chat", "demo", "--yes"}, code: ExitFailedPrecondition, errors: []string{"The queue takes nobody right now. You can call 116117."},
 			set: func(f *fakeService) { f.queues[0].Status.State = kuplav1.QueueState_QUEUE_STATE_PAUSED },
 		},
 		"full": {
-			args: []string{"chat", "demo", "--yes"}, code: ExitFailed, errors: []string{"The queue is full right now. You can call 116117."},
+			args: []string{"chat", "demo", "--yes"}, code: ExitTooMuch, errors: []string{"The queue is full right now. You can call 116117."},
 			set: func(f *fakeService) { f.queues[0].Status.Full = true },
 		},
-		"no such queue": {args: []string{"chat", "nowhere"}, code: ExitFailed, errors: []string{"There is no such queue. You asked for nowhere. See the queues with: kupla queues"}},
+		"no such queue": {args: []string{"chat", "nowhere"}, code: ExitNotFound, errors: []string{"There is no such queue. You asked for nowhere. See the queues with: kupla queues"}},
 		"closed meanwhile": {
-			args: []string{"chat", "demo", "--yes"}, code: ExitFailed, errors: []string{"It opens 2 January at 07:00."},
+			args: []string{"chat", "demo", "--yes"}, code: ExitFailedPrecondition, errors: []string{"It opens 2 January at 07:00."},
 			set: func(f *fakeService) {
 				f.refuseStart = []error{refusal(connect.CodeFailedPrecondition, "QUEUE_CLOSED", map[string]string{"next_opening_time": "2030-01-02T05:00:00Z"})}
 			},
 		},
 		"too many": {
-			args: []string{"chat", "demo", "--yes"}, code: ExitFailed, errors: []string{"Too many are waiting from your network already. Try again in 2 min."},
+			args: []string{"chat", "demo", "--yes"}, code: ExitTooMuch, errors: []string{"Too many are waiting from your network already. Try again in 2 min."},
 			set: func(f *fakeService) {
 				f.refuseStart = []error{refusal(connect.CodeResourceExhausted, "TOO_MANY_WAITING", map[string]string{"retry_delay": "90s"})}
 			},
 		},
 		"language": {
-			args: []string{"chat", "demo", "--yes"}, code: ExitFailed, errors: []string{"It serves in: Finnish, Swedish. Choose with --language."},
+			args: []string{"chat", "demo", "--yes"}, code: ExitInvalid, errors: []string{"It serves in: Finnish, Swedish. Choose with --language."},
 			set: func(f *fakeService) {
 				f.refuseStart = []error{refusal(connect.CodeInvalidArgument, "LANGUAGE_NOT_SERVED", map[string]string{"languages": "fi, sv"})}
 			},
 		},
-		"identity code": {args: []string{"chat", "demo", "--yes", "--message", artificialCode}, code: ExitFailed, errors: []string{"personal identity code"}},
+		"identity code": {args: []string{"chat", "demo", "--yes", "--message", artificialCode}, code: ExitFailedPrecondition, errors: []string{"personal identity code"}},
 		"interrupted": {
 			args: []string{"chat", "demo", "--yes"}, code: ExitUnreachable, errors: []string{"The service is interrupted."},
 			set: func(f *fakeService) {
@@ -266,7 +266,7 @@ func TestChatTellsWhyItCannotStart(t *testing.T) {
 			s := start(t, f, home, test.args...)
 			s.ends(test.code)
 			s.complains(test.errors...)
-			if test.code == ExitFailed && len(chatFiles(t, home)) != 0 {
+			if test.code != ExitUnreachable && len(chatFiles(t, home)) != 0 {
 				t.Errorf("left behind: %v", chatFiles(t, home))
 			}
 		})
@@ -347,7 +347,7 @@ func TestChatEndsWhenAccessEnds(t *testing.T) {
 	s := start(t, f, home, "chat", "demo", "--yes")
 	s.expect("Your place in the queue")
 	f.change(func() { f.conversations = nil })
-	s.ends(ExitFailed)
+	s.ends(ExitNotFound)
 	s.complains("There is no such conversation, or it is not yours.")
 	if files := chatFiles(t, home); len(files) != 0 {
 		t.Errorf("left behind: %v", files)

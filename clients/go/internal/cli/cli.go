@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,19 +13,10 @@ import (
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 )
 
-// Exit codes of the kupla command.
 const (
-	// ExitOK tells that all went well.
-	ExitOK = 0
-	// ExitFailed tells that the service refused, or that something failed.
-	ExitFailed = 1
-	// ExitUsage tells that the command was not understood.
-	ExitUsage = 2
-	// ExitUnreachable tells that the service cannot be reached.
-	ExitUnreachable = 3
+	defaultServer = "http://localhost:8080"
+	localHost     = "localhost"
 )
-
-const defaultServer = "http://localhost:8080"
 
 // Run runs the command with the given arguments, without the program's name, and returns its exit code. env
 // looks up an environment variable, as os.Getenv does. When ctx ends, the command ends in an orderly way.
@@ -36,14 +26,10 @@ const defaultServer = "http://localhost:8080"
 func Run(
 	ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env func(string) string,
 ) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: env, language: languageOf(env)}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: env}
 	a.interrupted = func() bool { return ctx.Err() != nil }
-	if asked, ok := askedLanguage(args); ok {
-		if l, known := parseLanguage(asked); known {
-			a.language, a.asked = l, true
-		}
-	}
-	a.texts = textsIn(a.language)
+	a.loadSettings(args)
+	a.chooseLanguage(args)
 	a.zone = helsinki()
 
 	root := a.rootCommand()
@@ -55,16 +41,7 @@ func Run(
 	if err == nil {
 		return ExitOK
 	}
-	if wrong, ok := errors.AsType[usageError](err); ok {
-		a.complain(wrong.text)
-		a.complain(fill(a.texts.TryHelp, "command", command.CommandPath()))
-		return ExitUsage
-	}
-	text, code := a.explain(err)
-	if text != "" {
-		a.complain(text)
-	}
-	return code
+	return a.complainOf(err, command.CommandPath())
 }
 
 // app is one run of the command.
@@ -80,8 +57,10 @@ type app struct {
 	// interrupted reports whether whoever runs the command has ended it.
 	interrupted func() bool
 
-	server string // as given by flag or environment, made whole by parseServer
-	token  string
+	settings settings
+	server   string // the address, made whole by parseServer
+	token    string
+	output   string // the form of what is printed: outputTable or outputJSON
 }
 
 // usageError tells that the command was not understood.
@@ -113,7 +92,7 @@ func parseServer(server string) (string, bool) {
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); host == "localhost" || ip.IsLoopback() {
+		if ip := net.ParseIP(strings.Trim(host, "[]")); host == localHost || ip.IsLoopback() {
 			server = "http://" + server
 		} else {
 			server = "https://" + server
@@ -124,4 +103,10 @@ func parseServer(server string) (string, bool) {
 		return "", false
 	}
 	return strings.TrimRight(server, "/"), true
+}
+
+// isLocal reports whether an address is of this machine.
+func isLocal(server string) bool {
+	parsed, err := url.Parse(server)
+	return err == nil && (parsed.Hostname() == localHost || net.ParseIP(parsed.Hostname()).IsLoopback())
 }

@@ -37,7 +37,7 @@ func TestQueuesWatch(t *testing.T) {
 	f.change(func() { f.queues[0].Status.WaitingCount = 3 })
 	s.expect(" Trial queue: open, 3 waiting, wait 5–10 min\n")
 	f.listener.CloseClientConnections()
-	s.expect("Trying again", "The connection is back.\n")
+	s.expectError("Trying again", "The connection is back.\n")
 	f.change(func() {
 		f.queues[0].Status.Full = true
 		f.queues[0].Status.Estimate = &kuplav1.WaitEstimate{}

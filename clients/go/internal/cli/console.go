@@ -47,8 +47,7 @@ func newConsole(stdin io.Reader, stdout io.Writer, env func(string) string) *con
 	}
 	input, inOK := stdin.(*os.File)
 	output, outOK := stdout.(*os.File)
-	if !inOK || !outOK || env("TERM") == "dumb" ||
-		!term.IsTerminal(int(input.Fd())) || !term.IsTerminal(int(output.Fd())) {
+	if !inOK || !outOK || !onTerminal(stdin, stdout, env) {
 		return c
 	}
 	state, err := term.MakeRaw(int(input.Fd()))

@@ -13,7 +13,8 @@ import (
 )
 
 func (a *app) deskCommand() *cobra.Command {
-	return &cobra.Command{
+	var plain bool
+	command := &cobra.Command{
 		Use:                   "desk",
 		DisableFlagsInUseLine: true,
 		Short:                 a.texts.DeskShort,
@@ -23,9 +24,15 @@ func (a *app) deskCommand() *cobra.Command {
 			if a.token == "" {
 				return usageError{a.texts.MissingToken}
 			}
-			return a.runDesk(cmd.Context())
+			// Line by line is what a screen reader reads well, and all that a pipe can have.
+			if plain || !onTerminal(a.stdin, a.stdout, a.env) {
+				return a.runDesk(cmd.Context())
+			}
+			return a.runScreen(cmd.Context())
 		},
 	}
+	command.Flags().BoolVar(&plain, "plain", false, a.texts.Screen.FlagPlain)
+	return command
 }
 
 // desk is a professional's desk. Everything in it belongs to the loop.

@@ -164,7 +164,7 @@ func TestDeskTellsAboutItsConnection(t *testing.T) {
 		t.Errorf("shown %d times", n)
 	}
 	f.change(func() { f.away = &kuplav1.GoAway{Reason: kuplav1.GoAwayReason_GO_AWAY_REASON_TOKEN_ENDED} })
-	s.ends(ExitFailed)
+	s.ends(ExitUnauthenticated)
 	s.complains("The token has expired or was revoked.")
 }
 
@@ -174,7 +174,7 @@ func TestDeskNeedsAToken(t *testing.T) {
 	s.ends(ExitUsage)
 	s.complains("The desk needs a staff token.", "kupla desk --help")
 	s = start(t, f, "", "desk", "--token", "wrong")
-	s.ends(ExitFailed)
+	s.ends(ExitUnauthenticated)
 	s.complains("The token is not valid or has expired.")
 	s.never("wrong")
 }

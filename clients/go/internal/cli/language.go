@@ -43,17 +43,17 @@ func languageOf(env func(string) string) language {
 	return finnish
 }
 
-// askedLanguage returns the value of --language among args. The texts of flags and errors need it before
-// flags are parsed.
-func askedLanguage(args []string) (string, bool) {
+// askedFlag returns the value of a flag among args. The texts of flags and errors need some before flags are
+// parsed.
+func askedFlag(args []string, name string) (string, bool) {
 	for i, arg := range args {
 		if arg == "--" {
 			break
 		}
-		if value, ok := strings.CutPrefix(arg, "--language="); ok {
+		if value, ok := strings.CutPrefix(arg, "--"+name+"="); ok {
 			return value, true
 		}
-		if arg == "--language" && i+1 < len(args) {
+		if arg == "--"+name && i+1 < len(args) {
 			return args[i+1], true
 		}
 	}

@@ -3,8 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:                   "kupla",
+		Short:                 a.texts.Settings.AppShort,
 		Long:                  a.texts.AppLong,
 		DisableFlagsInUseLine: true,
 		SilenceErrors:         true,
@@ -28,33 +28,15 @@ func (a *app) rootCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	var asked string
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.server, "server", "", a.texts.FlagServer)
+	flags.StringVar(a.settings.asked[settingServer], settingServer, "", a.texts.FlagServer)
 	flags.StringVar(&a.token, "token", "", a.texts.FlagToken)
-	flags.StringVar(&asked, "language", "", a.texts.FlagLanguage)
+	flags.StringVar(a.settings.asked[settingLanguage], settingLanguage, "", a.texts.FlagLanguage)
+	flags.StringVar(a.settings.asked[settingOutput], settingOutput, "", a.texts.Settings.FlagOutput)
+	flags.String("config", "", a.texts.Settings.FlagConfig)
 	flags.BoolP("help", "h", false, a.texts.FlagHelp)
 
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if _, known := parseLanguage(asked); asked != "" && !known {
-			return usageError{fill(a.texts.BadLanguage, "value", asked)}
-		}
-		for _, candidate := range []string{a.server, a.env("KUPLA_SERVER"), defaultServer} {
-			if candidate != "" {
-				a.server = candidate
-				break
-			}
-		}
-		server, ok := parseServer(a.server)
-		if !ok {
-			return usageError{fill(a.texts.BadServer, "server", a.server)}
-		}
-		a.server = server
-		if a.token == "" {
-			a.token = a.env("KUPLA_TOKEN")
-		}
-		return nil
-	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.settle(cmd) }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return a.flagError(err) })
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.printHelp(cmd) })
 	root.SetHelpCommand(&cobra.Command{
@@ -71,7 +53,12 @@ func (a *app) rootCommand() *cobra.Command {
 			return nil
 		},
 	})
-	root.AddCommand(a.queuesCommand(), a.chatCommand(), a.deskCommand(), a.versionCommand())
+	desk := a.deskCommand()
+	desk.AddCommand(a.deskScripts()...)
+	root.AddCommand(a.queuesCommand(), a.chatCommand(), desk, a.conversationCommand(), a.feedbackCommand(),
+		a.catalogueCommand(), a.versionCommand())
+	root.AddCommand(a.configCommand(), a.tokenCommand(), a.completionCommand(), a.manCommand())
+	a.completeCommands(root, a.argumentCompleters())
 	return root
 }
 
@@ -96,6 +83,9 @@ func (a *app) flagError(err error) error {
 	return usageError{err.Error()}
 }
 
+// useful are the commands that do something of their own besides holding others.
+var useful = []string{"kupla desk", "kupla queues"}
+
 // printHelp prints how to use a command.
 func (a *app) printHelp(cmd *cobra.Command) {
 	var help strings.Builder
@@ -103,23 +93,33 @@ func (a *app) printHelp(cmd *cobra.Command) {
 	if cmd.Long == "" {
 		help.WriteString(cmd.Short)
 	}
-	usage := cmd.UseLine()
+	uses := []string{cmd.UseLine()}
 	if cmd.HasAvailableSubCommands() {
-		usage += " " + a.texts.WordCommand
+		uses = []string{cmd.UseLine() + " " + a.texts.WordCommand}
+		if slices.Contains(useful, cmd.CommandPath()) {
+			uses = append([]string{cmd.UseLine()}, uses...)
+		}
 	}
-	fmt.Fprintf(&help, "\n\n%s\n  %s %s\n", a.texts.HelpUsage, usage, a.texts.HelpOptions)
+	fmt.Fprintf(&help, "\n\n%s\n", a.texts.HelpUsage)
+	for _, use := range uses {
+		fmt.Fprintf(&help, "  %s %s\n", use, a.texts.HelpOptions)
+	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&help, "\n%s\n", a.texts.HelpCommands)
+		var rows [][]string
 		for _, sub := range cmd.Commands() {
 			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				fmt.Fprintf(&help, "  %-9s %s\n", sub.Name(), sub.Short)
+				rows = append(rows, []string{sub.Name(), sub.Short})
 			}
 		}
+		fmt.Fprintf(&help, "\n%s\n%s", a.texts.HelpCommands, indentedTable(rows))
 	}
 	if flags := cmd.NonInheritedFlags(); cmd.HasParent() && flags.HasAvailableFlags() {
 		fmt.Fprintf(&help, "\n%s\n%s", a.texts.HelpFlags, flagTable(flags))
 	}
 	fmt.Fprintf(&help, "\n%s\n%s", a.texts.HelpGlobalFlags, flagTable(cmd.Root().PersistentFlags()))
+	if !cmd.HasParent() {
+		fmt.Fprintf(&help, "\n%s\n%s", a.texts.Script.HelpExitCodes, a.exitCodeTable())
+	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&help, "\n%s\n", a.texts.HelpMore)
 	}
@@ -137,6 +137,10 @@ func flagTable(flags *pflag.FlagSet) string {
 		}
 		rows = append(rows, []string{strings.TrimRight(name+" "+value, " "), usage})
 	})
+	return indentedTable(rows)
+}
+
+func indentedTable(rows [][]string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(table(rows), "\n"), "\n", "\n  ") + "\n"
 }
 
@@ -149,27 +153,4 @@ func (a *app) atMost(n int, args []string) error {
 		return usageError{fill(a.texts.TooManyArguments, "argument", args[n])}
 	}
 	return nil
-}
-
-func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                   "version",
-		DisableFlagsInUseLine: true,
-		Short:                 a.texts.VersionShort,
-		Args:                  a.noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			version, revision := "(devel)", ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
-				for _, setting := range info.Settings {
-					if setting.Key == "vcs.revision" {
-						revision = " " + setting.Value
-					}
-				}
-			}
-			_, err := fmt.Fprintf(a.stdout, "kupla %s%s %s %s/%s\n",
-				version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }

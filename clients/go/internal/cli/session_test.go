@@ -113,6 +113,28 @@ func (s *session) expect(texts ...string) {
 	}
 }
 
+// expectError waits until the texts have come on the error output, in order.
+func (s *session) expectError(texts ...string) {
+	s.t.Helper()
+	deadline := time.After(20 * time.Second)
+	at := 0
+	for _, text := range texts {
+		for {
+			changed := s.errors.wait()
+			all := s.errors.String()
+			if i := strings.Index(all[at:], text); i >= 0 {
+				at += i + len(text)
+				break
+			}
+			select {
+			case <-changed:
+			case <-deadline:
+				s.t.Fatalf("%q is not among the errors:\n%s", text, all)
+			}
+		}
+	}
+}
+
 // expectAll waits until the texts have come, in any order, behind what was expected before.
 func (s *session) expectAll(texts ...string) {
 	s.t.Helper()

@@ -10,6 +10,9 @@ import (
 // texts are all texts of the interface in one language. Placeholders stand in braces, such as "{name}"; a
 // test makes sure that every language has every text with the same placeholders.
 type texts struct {
+	// Script are the texts of the commands for scripts.
+	Script scriptTexts
+
 	// Help and flags.
 	AppLong, HelpUsage, HelpCommands, HelpFlags, HelpGlobalFlags, HelpMore, HelpOptions, WordQueue, WordCommand string
 	FlagServer, FlagToken, FlagLanguage, FlagHelp                                                               string
@@ -72,6 +75,12 @@ type texts struct {
 	Unreachable, NotKupla, Unexpected, EventsMissing string
 	Refusals                                         map[kuplav1.ErrorReason][]string
 	GoneAway                                         map[kuplav1.GoAwayReason]string
+
+	// Settings, tokens, completion and manual pages.
+	Settings settingsTexts
+
+	// The desk on a whole screen.
+	Screen screenTexts
 }
 
 // textsIn returns the texts in a language.

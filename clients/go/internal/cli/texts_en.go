@@ -4,10 +4,10 @@ package cli
 import kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 
 var textsEnglish = texts{
-	AppLong: `Chat with public health and social care from the terminal.
+	Screen: screenTextsEnglish,
 
-Exit codes: 0 all went well, 1 refused or failed, 2 the command was not understood,
-3 the service cannot be reached.`,
+	Script:          scriptTextsEnglish,
+	AppLong:         `Chat with public health and social care from the terminal.`,
 	HelpUsage:       "Usage:",
 	HelpCommands:    "Commands:",
 	HelpFlags:       "Options:",
@@ -16,9 +16,9 @@ Exit codes: 0 all went well, 1 refused or failed, 2 the command was not understo
 	WordQueue:       "QUEUE",
 	WordCommand:     "COMMAND",
 	HelpMore:        "More about a command: kupla COMMAND --help",
-	FlagServer:      "`ADDRESS` of the service (otherwise KUPLA_SERVER, or http://localhost:8080)",
-	FlagToken:       "staff `TOKEN`, for professionals (otherwise KUPLA_TOKEN)",
-	FlagLanguage:    "`LANGUAGE`: fi, sv or en (otherwise by LANG)",
+	FlagServer:      "`SERVER` to call, its address or its name from \"kupla config list\" (otherwise KUPLA_SERVER, then the settings)",
+	FlagToken:       "staff `TOKEN`; others can see it here, so rather use KUPLA_TOKEN or \"kupla token save\"",
+	FlagLanguage:    "`LANGUAGE`: fi, sv or en (otherwise KUPLA_LANGUAGE, the settings, then LANG)",
 	FlagHelp:        "shows this help",
 	QueuesShort:     "Shows the queues and how they are",
 	QueuesLong:      "Shows the queues: whether they are open, how many wait, and how long a newcomer would wait.",
@@ -43,7 +43,8 @@ If the input ends, the conversation still goes on until it is closed.`,
 	DeskLong: `Shows who waits and lets a professional talk with several customers at once.
 It needs a staff token: --token or KUPLA_TOKEN.
 
-/help shows the commands. When the input ends, the desk is left.`,
+In a terminal it is a whole screen, where F1 shows the keys. With --plain, and through pipes, it works
+line by line: /help shows the commands, and when the input ends, the desk is left.`,
 	VersionShort: "Shows the version",
 	HelpShort:    "Shows help about a command",
 
@@ -53,7 +54,7 @@ It needs a staff token: --token or KUPLA_TOKEN.
 	BadFlag:             "The option {flag} was not understood.",
 	TooManyArguments:    "{argument} is too much here.",
 	MissingQueue:        "Which queue? See the queues with: kupla queues",
-	MissingToken:        "The desk needs a staff token. Give it with --token, or set KUPLA_TOKEN.",
+	MissingToken:        "The desk needs a staff token. Keep one with \"kupla token save\", or set KUPLA_TOKEN.",
 	BadLanguage:         "{value} is not a language of this program. Choose fi, sv or en.",
 	BadServer:           "{server} is not an address. Give one such as http://localhost:8080.",
 	TryHelp:             "Help: {command} --help",
@@ -325,4 +326,6 @@ Short forms: /t /l /s /c /n /w /q. While no conversation is open, the slash can 
 		kuplav1.GoAwayReason_GO_AWAY_REASON_QUEUE_REMOVED:       "The queue no longer exists. See the queues with: kupla queues",
 		kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE:         "The service is interrupted. Try again later.",
 	},
+
+	Settings: settingsEnglish,
 }

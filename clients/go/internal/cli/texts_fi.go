@@ -4,10 +4,10 @@ package cli
 import kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 
 var textsFinnish = texts{
-	AppLong: `Keskustele terveyden- ja sosiaalihuollon ammattilaisen kanssa päätteessä.
+	Screen: screenTextsFinnish,
 
-Paluukoodit: 0 kaikki onnistui, 1 kieltäydyttiin tai epäonnistui, 2 komentoa ei ymmärretty,
-3 palveluun ei saada yhteyttä.`,
+	Script:          scriptTextsFinnish,
+	AppLong:         `Keskustele terveyden- ja sosiaalihuollon ammattilaisen kanssa päätteessä.`,
 	HelpUsage:       "Käyttö:",
 	HelpCommands:    "Komennot:",
 	HelpFlags:       "Valitsimet:",
@@ -16,9 +16,9 @@ Paluukoodit: 0 kaikki onnistui, 1 kieltäydyttiin tai epäonnistui, 2 komentoa e
 	WordQueue:       "JONO",
 	WordCommand:     "KOMENTO",
 	HelpMore:        "Lisää komennosta: kupla KOMENTO --help",
-	FlagServer:      "palvelun `OSOITE` (muuten KUPLA_SERVER tai http://localhost:8080)",
-	FlagToken:       "ammattilaisen `TUNNISTE` (muuten KUPLA_TOKEN)",
-	FlagLanguage:    "`KIELI`: fi, sv tai en (muuten LANG-asetuksen mukaan)",
+	FlagServer:      "`PALVELIN`, sen osoite tai nimi luettelosta \"kupla config list\" (muuten KUPLA_SERVER, sitten asetukset)",
+	FlagToken:       "henkilöstön `TUNNISTE`; tässä muut voivat nähdä sen, joten käytä mieluummin muuttujaa KUPLA_TOKEN tai komentoa \"kupla token save\"",
+	FlagLanguage:    "`KIELI`: fi, sv tai en (muuten KUPLA_LANGUAGE, asetukset, sitten LANG)",
 	FlagHelp:        "näyttää tämän ohjeen",
 	QueuesShort:     "Näyttää jonot ja niiden tilanteen",
 	QueuesLong:      "Näyttää jonot: ovatko ne auki, montako odottaa ja kuinka kauan uusi tulija odottaisi.",
@@ -43,7 +43,8 @@ Jos syöte loppuu, keskustelu jatkuu silti, kunnes se päätetään.`,
 	DeskLong: `Näyttää, ketkä odottavat, ja antaa ammattilaisen keskustella usean asiakkaan kanssa yhtä aikaa.
 Tarvitsee ammattilaisen tunnisteen: --token tai KUPLA_TOKEN.
 
-/help näyttää komennot. Kun syöte loppuu, työpöydältä poistutaan.`,
+Päätteessä se on koko ruutu, jossa F1 näyttää näppäimet. Valitsimella --plain ja putkien kautta se toimii
+rivi kerrallaan: /help näyttää komennot, ja kun syöte loppuu, työpöydältä poistutaan.`,
 	VersionShort: "Näyttää version",
 	HelpShort:    "Näyttää komennon ohjeen",
 
@@ -53,7 +54,7 @@ Tarvitsee ammattilaisen tunnisteen: --token tai KUPLA_TOKEN.
 	BadFlag:             "Valitsinta {flag} ei ymmärretty.",
 	TooManyArguments:    "{argument} on tässä liikaa.",
 	MissingQueue:        "Mikä jono? Jonot näkee komennolla: kupla queues",
-	MissingToken:        "Työpöytä tarvitsee ammattilaisen tunnisteen. Anna se valitsimella --token tai muuttujassa KUPLA_TOKEN.",
+	MissingToken:        "Työpöytä tarvitsee ammattilaisen tunnisteen. Ota se talteen komennolla \"kupla token save\" tai anna se muuttujassa KUPLA_TOKEN.",
 	BadLanguage:         "{value} ei ole tämän ohjelman kieli. Valitse fi, sv tai en.",
 	BadServer:           "{server} ei ole osoite. Anna esimerkiksi http://localhost:8080.",
 	TryHelp:             "Ohje: {command} --help",
@@ -325,4 +326,6 @@ Lyhyesti: /t /l /s /c /n /w /q. Kun keskustelua ei ole avoinna, kauttaviivan voi
 		kuplav1.GoAwayReason_GO_AWAY_REASON_QUEUE_REMOVED:       "Jonoa ei enää ole. Jonot näkee komennolla: kupla queues",
 		kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE:         "Palvelussa on katkos. Yritä myöhemmin uudelleen.",
 	},
+
+	Settings: settingsFinnish,
 }

@@ -4,10 +4,10 @@ package cli
 import kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 
 var textsSwedish = texts{
-	AppLong: `Chatta med social- och hälsovården i terminalen.
+	Screen: screenTextsSwedish,
 
-Returkoder: 0 allt gick bra, 1 nekades eller misslyckades, 2 kommandot förstods inte,
-3 tjänsten kan inte nås.`,
+	Script:          scriptTextsSwedish,
+	AppLong:         `Chatta med social- och hälsovården i terminalen.`,
 	HelpUsage:       "Användning:",
 	HelpCommands:    "Kommandon:",
 	HelpFlags:       "Flaggor:",
@@ -16,9 +16,9 @@ Returkoder: 0 allt gick bra, 1 nekades eller misslyckades, 2 kommandot förstods
 	WordQueue:       "KÖ",
 	WordCommand:     "KOMMANDO",
 	HelpMore:        "Mer om ett kommando: kupla KOMMANDO --help",
-	FlagServer:      "tjänstens `ADRESS` (annars KUPLA_SERVER eller http://localhost:8080)",
-	FlagToken:       "yrkespersonens `KOD` (annars KUPLA_TOKEN)",
-	FlagLanguage:    "`SPRÅK`: fi, sv eller en (annars enligt LANG)",
+	FlagServer:      "`SERVER`, dess adress eller namn ur \"kupla config list\" (annars KUPLA_SERVER, sedan inställningarna)",
+	FlagToken:       "personalens `KOD`; andra kan se den här, så använd hellre KUPLA_TOKEN eller \"kupla token save\"",
+	FlagLanguage:    "`SPRÅK`: fi, sv eller en (annars KUPLA_LANGUAGE, inställningarna, sedan LANG)",
 	FlagHelp:        "visar den här hjälpen",
 	QueuesShort:     "Visar köerna och hur läget är i dem",
 	QueuesLong:      "Visar köerna: om de är öppna, hur många som väntar och hur länge en ny skulle få vänta.",
@@ -43,7 +43,8 @@ Om inmatningen tar slut fortsätter samtalet ändå tills det avslutas.`,
 	DeskLong: `Visar vilka som väntar och låter en yrkesperson chatta med flera kunder samtidigt.
 Kräver yrkespersonens kod: --token eller KUPLA_TOKEN.
 
-/help visar kommandona. När inmatningen tar slut lämnas skrivbordet.`,
+I en terminal är det en hel skärm, där F1 visar tangenterna. Med --plain, och genom rör, fungerar det
+rad för rad: /help visar kommandona, och när inmatningen tar slut lämnas skrivbordet.`,
 	VersionShort: "Visar versionen",
 	HelpShort:    "Visar hjälp om ett kommando",
 
@@ -53,7 +54,7 @@ Kräver yrkespersonens kod: --token eller KUPLA_TOKEN.
 	BadFlag:             "Flaggan {flag} förstods inte.",
 	TooManyArguments:    "{argument} är för mycket här.",
 	MissingQueue:        "Vilken kö? Se köerna med: kupla queues",
-	MissingToken:        "Skrivbordet kräver en yrkespersons kod. Ge den med --token eller i KUPLA_TOKEN.",
+	MissingToken:        "Skrivbordet kräver en yrkespersons kod. Förvara en med \"kupla token save\", eller ge den i KUPLA_TOKEN.",
 	BadLanguage:         "{value} är inte ett språk i det här programmet. Välj fi, sv eller en.",
 	BadServer:           "{server} är ingen adress. Ge till exempel http://localhost:8080.",
 	TryHelp:             "Hjälp: {command} --help",
@@ -325,4 +326,6 @@ Kort: /t /l /s /c /n /w /q. När inget samtal är öppet kan snedstrecket lämna
 		kuplav1.GoAwayReason_GO_AWAY_REASON_QUEUE_REMOVED:       "Kön finns inte längre. Se köerna med: kupla queues",
 		kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE:         "Det är avbrott i tjänsten. Försök igen senare.",
 	},
+
+	Settings: settingsSwedish,
 }

@@ -73,11 +73,15 @@ func flatten(t *testing.T, name string, value reflect.Value) map[string]string {
 			t.Errorf("%s is empty", name)
 		}
 		for _, key := range value.MapKeys() {
-			label := key.String()
+			label := fmt.Sprint(key.Interface())
 			if stringer, ok := reflect.TypeAssert[fmt.Stringer](key); ok {
 				label = stringer.String()
 			}
 			maps.Copy(all, flatten(t, name+"/"+label, value.MapIndex(key)))
+		}
+	case reflect.Struct:
+		for i := range value.NumField() {
+			maps.Copy(all, flatten(t, name+"."+value.Type().Field(i).Name, value.Field(i)))
 		}
 	default:
 		t.Fatalf("%s is a %s", name, value.Kind())

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/kupla-chat/kupla/clients/go/kupla"
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+)
+
+// told takes in what the desk's stream tells.
+func (m *screen) told(msg screenTold) tea.Cmd {
+	if msg.err != nil {
+		m.failed = msg.err
+		m.connection = connection{state: connectionStopped, reason: m.refusal(msg.err)}
+		return nil
+	}
+	update := msg.update
+	switch update.Kind {
+	case kupla.DeskConnected:
+		m.connection = connection{state: connectionStands}
+	case kupla.DeskDisconnected:
+		m.connection = connection{state: connectionLost, retry: m.now.Add(update.Connection.RetryIn)}
+	case kupla.DeskReset:
+		m.forget()
+	case kupla.DeskSnapshot:
+		m.learnDesk(update.Snapshot)
+	case kupla.DeskCaughtUp:
+		m.catchUp()
+	case kupla.DeskWaiting:
+		return m.learnWaiting(update.Waiting)
+	case kupla.DeskColleagues:
+		m.colleagues = update.Colleagues
+	case kupla.DeskConversationAdded:
+		return m.arrive(update.ConversationID, update.Conversation)
+	case kupla.DeskConversationRemoved:
+		m.remove(update.ConversationID, update.Removal)
+	default:
+		return m.toldOfOne(update)
+	}
+	return nil
+}
+
+// toldOfOne takes in what happened in one conversation.
+func (m *screen) toldOfOne(update kupla.DeskUpdate) tea.Cmd {
+	switch update.Kind {
+	case kupla.DeskConversation:
+		m.conversation(update.ConversationID).learn(update.Conversation)
+	case kupla.DeskEvent:
+		return m.learnEvent(m.conversation(update.ConversationID), update.Event, update.History)
+	case kupla.DeskTyping:
+		one, id := m.conversation(update.ConversationID), update.Typing.GetParticipantId()
+		if !m.isSelf(one)(id) {
+			one.typing[id] = m.now
+		}
+	case kupla.DeskReadMark:
+		m.conversation(update.ConversationID).learnRead(update.ReadMark)
+	case kupla.DeskPresence:
+		one := m.conversation(update.ConversationID)
+		one.people.absent[update.Presence.GetParticipantId()] = !update.Presence.GetPresent()
+		one.learnSince(update.Presence)
+	default: // what later versions tell
+	}
+	return nil
+}
+
+// forget takes in that the service was restored: what it tells from now on is what holds. What was written
+// here stays.
+func (m *screen) forget() {
+	m.keepDraft()
+	for _, one := range m.conversations {
+		if !one.removed {
+			one.forget(m.newPeople(""))
+		}
+	}
+	m.waiting, m.caughtUp = nil, false
+	m.tell(func() string { return m.texts.Screen.Restored })
+}
+
+func (m *screen) learnDesk(snapshot *kuplav1.DeskSnapshot) {
+	m.self, m.colleagues = snapshot.GetProfessional(), snapshot.GetColleagues()
+	m.waiting = snapshot.GetWaiting()
+	for _, conversation := range snapshot.GetConversations() {
+		one := m.conversation(conversation.GetConversation().GetId())
+		one.learn(conversation)
+		one.stale, one.removed = false, false
+	}
+	for _, one := range m.conversations {
+		if one.stale {
+			one.stale = false
+			m.remove(one.id, kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED)
+		}
+	}
+}
+
+// catchUp takes in that everything that had happened is known.
+func (m *screen) catchUp() {
+	m.caughtUp = true
+	if m.current == nil && len(m.conversations) > 0 {
+		m.open(m.conversations[0])
+	}
+}
+
+// learnWaiting takes in who waits in a queue.
+func (m *screen) learnWaiting(waiting *kuplav1.Waiting) tea.Cmd {
+	before := int32(0)
+	known := false
+	for i, old := range m.waiting {
+		if old.GetQueueId() == waiting.GetQueueId() {
+			before, known = old.GetCount(), true
+			m.waiting[i] = waiting
+		}
+	}
+	if !known {
+		m.waiting = append(m.waiting, waiting)
+	}
+	if waiting.GetCount() <= before || !m.caughtUp ||
+		m.self.GetAvailability() != kuplav1.Availability_AVAILABILITY_AVAILABLE {
+		return nil
+	}
+	m.tell(func() string { return fill(m.texts.Screen.WaitingNews, "queue", m.queueName(waiting.GetQueueId())) })
+	return m.ring()
+}
+
+// learnQueues takes in how the queues are.
+func (m *screen) learnQueues(update kupla.QueuesUpdate) {
+	switch update.Kind {
+	case kupla.QueuesSnapshot:
+		m.queues = update.Queues
+	case kupla.QueuesStatus:
+		for _, queue := range m.queues {
+			if queue.GetQueue().GetId() == update.QueueID {
+				queue.Status = update.Status
+			}
+		}
+	default: // the desk's own stream tells how the connection is
+	}
+}
+
+// arrive takes in a conversation that came onto the desk.
+func (m *screen) arrive(id string, snapshot *kuplav1.ConversationSnapshot) tea.Cmd {
+	known := m.find(id)
+	one := m.conversation(id)
+	one.learn(snapshot)
+	one.history = snapshot.GetConversation().GetLastSequence()
+	if known != nil && !known.removed {
+		return nil // one's own take, which was answered before
+	}
+	one.removed = false
+	if known != nil { // it came back, and its events come again from the first
+		one.forget(m.newPeople(""))
+		one.stale = false
+		one.learn(snapshot)
+	}
+	if m.calls > 0 {
+		return nil // most likely one's own take, whose answer says so
+	}
+	m.tell(func() string {
+		return fill(m.texts.Screen.ArrivalNews,
+			"number", one.number, "name", one.people.customer(), "queue", m.queueName(one.queueID()))
+	})
+	return m.ring()
+}
+
+// remove takes in that a conversation left the desk. What has ended may still be read here until it is put
+// away; what went elsewhere is gone, unless something was written for it.
+func (m *screen) remove(id string, reason kuplav1.RemovalReason) {
+	one := m.find(id)
+	if one == nil || one.removed {
+		return
+	}
+	one.removed, one.removal = true, reason
+	one.typing = make(map[string]time.Time)
+	if m.current == one {
+		m.keepDraft()
+	}
+	number, name := one.number, one.people.customer()
+	if reason != kuplav1.RemovalReason_REMOVAL_REASON_CLOSED {
+		if !one.unsent() {
+			m.putAway(one)
+		}
+		m.tell(func() string {
+			return strings.TrimSpace(name + " " + fill(m.texts.Removed, "number", number, "reason", m.removal(reason)))
+		})
+	}
+}
+
+// removal tells why a conversation left the desk.
+func (m *screen) removal(reason kuplav1.RemovalReason) string {
+	if text, ok := m.texts.Removals[reason]; ok {
+		return text
+	}
+	return m.texts.Removals[kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED]
+}
+
+// learnEvent takes in an event.
+func (m *screen) learnEvent(one *screenConversation, event *kuplav1.Event, history bool) tea.Cmd {
+	one.events = append(one.events, event)
+	one.last = event.GetSequence()
+	self := m.isSelf(one)
+	switch kind := event.GetKind().(type) {
+	case *kuplav1.Event_ParticipantJoined:
+		one.people.joined(event)
+	case *kuplav1.Event_Closed:
+		one.closed = true
+	case *kuplav1.Event_MessagePosted:
+		delete(one.typing, event.GetParticipantId())
+		if sending := one.inFlight(); sending != nil && sending.text == kind.MessagePosted.GetText() &&
+			self(event.GetParticipantId()) {
+			sending.state = outgoingSeen
+		}
+	}
+	one.settle()
+	if one.scroll > 0 && one == m.current {
+		one.scroll += len(m.entryLines(one, len(one.events)-1, m.logWidth()))
+	}
+	if history || event.GetMessagePosted() == nil || self(event.GetParticipantId()) ||
+		one == m.current && m.focused {
+		return nil
+	}
+	return m.ring()
+}
+
+// ring makes a sound, unless it is off or has just been made.
+func (m *screen) ring() tea.Cmd {
+	if m.silent || !m.rang.IsZero() && m.now.Sub(m.rang) < soundRests {
+		return nil
+	}
+	m.rang = m.now
+	return tea.Raw("\a")
+}

@@ -1,0 +1,328 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect/v2"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+)
+
+// What is of the contract is printed as its JSON, with what is zero in it, one object a line.
+func TestJSONOutput(t *testing.T) {
+	f := newFake(t)
+	s := start(t, f, "", "queues", "--output", "json")
+	s.ends(ExitOK)
+	lines := strings.Split(strings.TrimSuffix(s.out.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines, want one for each queue:\n%s", len(lines), s.out)
+	}
+	var night struct {
+		Queue struct {
+			ID        string   `json:"id"`
+			Capacity  *int     `json:"capacity"`
+			Languages []string `json:"languages"`
+		} `json:"queue"`
+		Status struct {
+			State        string `json:"state"`
+			WaitingCount *int   `json:"waitingCount"`
+		} `json:"status"`
+	}
+	if err := json.Unmarshal([]byte(lines[1]), &night); err != nil {
+		t.Fatalf("%v\n%s", err, lines[1])
+	}
+	if night.Queue.ID != "night" || night.Status.State != "QUEUE_STATE_CLOSED" ||
+		night.Queue.Capacity == nil || night.Status.WaitingCount == nil || night.Queue.Languages == nil {
+		t.Errorf("got %s", lines[1])
+	}
+	if strings.Contains(lines[1], `": `) || strings.Contains(lines[1], ", \"") {
+		t.Errorf("there are blanks that come and go: %s", lines[1])
+	}
+}
+
+// A failure is one object on the error output, whatever it is and wherever it was found.
+func TestJSONErrors(t *testing.T) {
+	f := newFake(t)
+	f.refuseStart = []error{refusal(connect.CodeResourceExhausted, "TOO_MANY_WAITING", map[string]string{"limit": "5", "retry_delay": "90s"})}
+	tests := map[string]struct {
+		args []string
+		want map[string]any
+	}{
+		"refused": {
+			[]string{"conversation", "start", "demo"},
+			map[string]any{
+				"code": "resource_exhausted", "reason": "TOO_MANY_WAITING",
+				"message":     "Too many are waiting from your network already. Try again in 2 min.",
+				"metadata":    map[string]any{"limit": "5", "retry_delay": "90s"},
+				"retry_delay": "1m30s", "exit_code": float64(ExitTooMuch),
+			},
+		},
+		"found by a dry run": {
+			[]string{"conversation", "start", "night", "--dry-run"},
+			map[string]any{
+				"code": "failed_precondition", "reason": "QUEUE_CLOSED",
+				"message":  "The queue is closed now. It opens 2 January at 07:00. You can call 116117.",
+				"metadata": map[string]any{}, "retry_delay": "", "exit_code": float64(ExitFailedPrecondition),
+			},
+		},
+		"breaks a rule": {
+			[]string{"desk", "note", "c1", strings.Repeat("x", 4001), "--dry-run"},
+			map[string]any{
+				"code": "invalid_argument", "reason": "",
+				"message":  "The service did not accept what was sent. Check its length and spelling.",
+				"metadata": map[string]any{}, "retry_delay": "", "exit_code": float64(ExitInvalid),
+				"violations": []any{map[string]any{"field": "text", "message": "must be at most 4000 characters"}},
+			},
+		},
+		"not understood": {
+			[]string{"conversation", "send", "c1"},
+			map[string]any{
+				"code": "usage", "reason": "", "message": "What should it say? Give the text, --file, or - for standard input.",
+				"metadata": map[string]any{}, "retry_delay": "", "exit_code": float64(ExitUsage),
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, f, t.TempDir(), append(test.args, "--output", "json", "--token", "staff")...)
+			s.ends(int(test.want["exit_code"].(float64)))
+			var got map[string]any
+			if err := json.Unmarshal([]byte(s.errors.String()), &got); err != nil {
+				t.Fatalf("%v:\n%s", err, s.errors)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if s.out.String() != "" {
+				t.Errorf("printed %s", s.out)
+			}
+		})
+	}
+}
+
+// A start is kept before it is sent, so that the same command repeats it, and a file that holds a conversation
+// is never written over.
+func TestConversationStartKeepsItsKey(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file := filepath.Join(home, "chat.json")
+	f.loseStarts = 1
+	args := []string{"conversation", "start", "demo", "--message", "Hei", "--credentials-file", file}
+	s := start(t, f, home, append(args, "--retry-for", "0s")...)
+	s.ends(ExitUnknownOutcome)
+	s.complains("--request-id ")
+	state, err := readChat(file)
+	if err != nil || state.Start == nil || state.Credentials != nil {
+		t.Fatalf("kept %+v, %v", state, err)
+	}
+	id := state.Start.RequestID
+	s.complains(id)
+
+	start(t, f, home, args...).ends(ExitOK)
+	if len(f.conversations) != 1 || f.starts[id] == nil {
+		t.Errorf("%d conversations were started", len(f.conversations))
+	}
+	if state, err = readChat(file); err != nil || state.Credentials == nil || state.RequestID != id {
+		t.Fatalf("kept %+v, %v", state, err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, f, home, "conversation", "start", "demo", "--credentials-file", file)
+	s.ends(ExitFailed)
+	s.complains("has the key to another conversation")
+	start(t, f, home, append(args, "--request-id", id)...).ends(ExitOK)
+	if state, err := readChat(file); err != nil || len(f.conversations) != 1 || state.Credentials.ConversationID != f.conversations[0].proto.GetId() {
+		t.Errorf("%d conversations, and the file was\n%s\nand is now %+v, %v", len(f.conversations), before, state, err)
+	}
+
+	// What was refused leaves nothing behind to repeat.
+	other := filepath.Join(home, "other.json")
+	f.refuseStart = []error{refusal(connect.CodeFailedPrecondition, "QUEUE_CLOSED", nil)}
+	start(t, f, home, "conversation", "start", "demo", "--credentials-file", other).ends(ExitFailedPrecondition)
+	if _, err := os.Stat(other); !os.IsNotExist(err) {
+		t.Errorf("left behind: %v", err)
+	}
+}
+
+// A connection that is lost and found again is told on the error output, and the stream goes on.
+func TestFollowingTellsAboutItsConnection(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file := filepath.Join(home, "chat.json")
+	start(t, f, home, "conversation", "start", "demo", "--message", "Hei", "--credentials-file", file).ends(ExitOK)
+	s := start(t, f, home, "conversation", "follow", "--credentials-file", file, "--output", "json")
+	s.expect(`"messagePosted":{"text":"Hei"}`)
+	f.listener.CloseClientConnections()
+	s.expectError(`{"notice":"disconnected"`, `{"notice":"connected"`)
+	f.change(func() { f.take(f.conversations[0]) })
+	s.expect(`"participantJoined"`)
+	s.stop()
+	s.ends(ExitOK)
+}
+
+// A cursor file is written whole, for its owner alone, and belongs to one thing.
+func TestCursorFile(t *testing.T) {
+	a := &app{server: "http://localhost:8080", texts: textsIn(english)}
+	path := filepath.Join(t.TempDir(), "folder", "cursor")
+	c, err := a.openCursor(path, "desk watch", "")
+	if err != nil || c.state().Cursor != "" {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	if err := c.save("one", 0, map[string]int32{"a": 1}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	if err := c.save("one", 0, map[string]int32{"a": 1}); err != nil { // nothing new
+		t.Fatal(err)
+	}
+	if again, err := os.Stat(path); err != nil || !os.SameFile(info, again) {
+		t.Errorf("the same was written again: %v", err)
+	}
+	if err := c.save("two", 0, map[string]int32{"a": 2, "b": 1}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v %v", entries, err)
+	}
+	if c, err = a.openCursor(path, "desk watch", ""); err != nil || c.state().Cursor != "two" || c.state().Sequences["b"] != 1 {
+		t.Errorf("read %+v, %v", c, err)
+	}
+	if _, err = a.openCursor(path, "conversation follow", "c1"); err == nil || !strings.Contains(err.Error(), "desk watch") {
+		t.Errorf("a cursor of something else: %v", err)
+	}
+	other := &app{server: "http://localhost:8081", texts: textsIn(english)}
+	if _, err = other.openCursor(path, "desk watch", ""); err == nil {
+		t.Error("a cursor of another server was taken")
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = a.openCursor(path, "desk watch", ""); err == nil || !strings.Contains(err.Error(), "not a cursor file") {
+		t.Errorf("a broken file: %v", err)
+	}
+	c, err = a.openCursor("", "desk watch", "")
+	if err != nil || c.save("x", 1, nil) != nil || c.state().Cursor != "" {
+		t.Errorf("without a file: %+v, %v", c, err)
+	}
+}
+
+// What cannot be written to the output is not taken for told.
+func TestOutputThatIsLost(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file := filepath.Join(home, "chat.json")
+	start(t, f, home, "conversation", "start", "demo", "--message", "Hei", "--credentials-file", file).ends(ExitOK)
+	cursor := filepath.Join(home, "cursor")
+	code := Run(t.Context(), []string{"conversation", "follow", "--credentials-file", file, "--cursor-file", cursor},
+		strings.NewReader(""), fullDisk{}, newOutput(), func(string) string { return "" })
+	if code != ExitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if _, err := os.Stat(cursor); !os.IsNotExist(err) {
+		t.Errorf("the cursor moved past what was not written: %v", err)
+	}
+}
+
+// fullDisk is an output that takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+// A path that the service names is found in the file, or what is nearest around it.
+func TestCatalogueLines(t *testing.T) {
+	text := `# etag: 0a1b
+default_notice:
+  fi: Soita 112.
+queues:
+  - id: a
+    openingHours:
+      weekly:
+        - day: DAY_OF_WEEK_MONDAY
+          spans: [{start: 08:00, end: 15:00}]
+  - id: b
+    notice: {fi: Soita 116117.}
+`
+	path := filepath.Join(t.TempDir(), "catalogue.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{texts: textsIn(english)}
+	f, err := a.readCatalogue([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.etag != "0a1b" || f.catalogue.GetQueues()[1].GetNotice().GetFi() != "Soita 116117." ||
+		f.catalogue.GetQueues()[0].GetOpeningHours().GetWeekly()[0].GetSpans()[0].GetStart() != "08:00" {
+		t.Errorf("read %+v", f)
+	}
+	for path, want := range map[string]int{
+		"":                                  2,
+		"default_phone":                     2,
+		"default_notice.fi":                 3,
+		"queues[0].id":                      5,
+		"queues[0].opening_hours.weekly[0]": 8,
+		"queues[0].opening_hours.weekly[7]": 8,
+		"queues[0].opening_hours.weekly[0].spans[0].end": 9,
+		"queues[1].notice.fi":                            11,
+		"queues[9]":                                      5,
+	} {
+		if got := f.lineOf(path); got != want {
+			t.Errorf("%s is on line %d, not %d", path, got, want)
+		}
+	}
+}
+
+// Files that are no catalogue are told with their line, whatever is wrong.
+func TestWrongCatalogues(t *testing.T) {
+	a := &app{texts: textsIn(english)}
+	for text, want := range map[string]string{
+		"":                                   "there is nothing in it",
+		"- a\n":                              "there is nothing in it",
+		"queues:\n  - id: a\n  languages: x": "line 1",
+		"default_notice: &x {fi: a}\nqueues: [{notice: *x}]\n": ":2:19",
+		"queues:\n - id: [\n":           "line",
+		"queues:\n  - kapacity: 1\n":    ":2:5 unknown field",
+		"queues:\n  - capacity: many\n": ":2:15",
+	} {
+		a.stdin = strings.NewReader(text)
+		_, err := a.readCatalogue([]string{"-"})
+		if err == nil || !strings.Contains(err.Error(), want) || exitCodeOf(err) != ExitInvalid {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// What the contract knows has a text. English stands for all languages here.
+func TestScriptTextsCoverTheContract(t *testing.T) {
+	texts := textsIn(english).Script
+	tests := []struct {
+		enum protoreflect.EnumDescriptor
+		has  func(protoreflect.EnumNumber) bool
+	}{
+		{kuplav1.ConversationState(0).Descriptor(), func(n protoreflect.EnumNumber) bool {
+			return texts.ConversationStates[kuplav1.ConversationState(n)] != ""
+		}},
+		{kuplav1.SurveyQuestionKind(0).Descriptor(), func(n protoreflect.EnumNumber) bool {
+			return texts.QuestionKinds[kuplav1.SurveyQuestionKind(n)] != ""
+		}},
+		{kuplav1.CatalogueChangeKind(0).Descriptor(), func(n protoreflect.EnumNumber) bool {
+			return texts.ChangeKinds[kuplav1.CatalogueChangeKind(n)] != ""
+		}},
+	}
+	for _, test := range tests {
+		values := test.enum.Values()
+		for i := range values.Len() {
+			if !test.has(values.Get(i).Number()) {
+				t.Errorf("%s has no text", values.Get(i).Name())
+			}
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package kupla
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"google.golang.org/protobuf/proto"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+)
+
+// Call makes a call of one of the generated clients the way the methods of [Client], [Desk] and [Conversation]
+// make theirs: the same request is sent again, under the same request id, until it is answered or refused, or
+// it is time to give up. It is for programs that choose the request id themselves, so that they can repeat a
+// write after a restart:
+//
+//	req := &kuplav1.CloseConversationRequest{RequestId: kept, ConversationId: id, Reason: reason}
+//	res, err := kupla.Call(ctx, client, req, client.DeskService().CloseConversation)
+//
+// When it fails, [OutcomeUnknown] tells whether a write may have been carried out all the same.
+func Call[Req proto.Message, Res any](
+	ctx context.Context, c *Client, req Req, call func(context.Context, Req) (Res, error),
+) (Res, error) {
+	return retry(ctx, c, req, call)
+}
+
+// OutcomeUnknown reports whether err is the failure of a call that was given up without an answer, although it
+// may have reached the service. A write may then have been carried out or not; the same request with the same
+// request id settles it. It is false for a refusal, and where the service was never reached.
+func OutcomeUnknown(err error) bool {
+	_, unknown := errors.AsType[unsettled](err)
+	return unknown
+}
+
+// unsettled marks the failure of a call whose outcome is not known.
+type unsettled struct{ error }
+
+// Unwrap returns the error itself.
+func (u unsettled) Unwrap() error { return u.error }
+
+// settle marks err when one of the attempts before may have been carried out.
+func settle(err error, unknown bool) error {
+	if unknown {
+		return unsettled{err}
+	}
+	return err
+}
+
+// leavesOpen reports whether an attempt that failed like this may have been carried out.
+func leavesOpen(err error) bool {
+	if !worthRepeating(err) || ReasonOf(err) == kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED {
+		return false
+	}
+	// Without a connection nothing was sent.
+	var dial *net.OpError
+	return !errors.As(err, &dial) || dial.Op != "dial"
+}
