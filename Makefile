@@ -43,6 +43,10 @@ build: ## Build the server, bin/kuplad, and the command line client, bin/kupla
 	$(GO) build -trimpath -o bin/kuplad ./server/cmd/kuplad
 	$(GO) build -trimpath -o bin/kupla ./clients/go/cmd/kupla
 
+.PHONY: man
+man: build ## Write the client's manual pages into bin/man/man1; "man -M bin/man kupla" shows them
+	bin/kupla man --dir bin/man/man1
+
 ##@ Change
 
 .PHONY: generate
@@ -61,10 +65,18 @@ fmt: $(NODE_MODULES) $(VALIDATE_PROTO) ## Format the Go code and the contract
 api-accept: $(NODE_MODULES) $(VALIDATE_PROTO) ## Make the contract as it is now the one that must not be broken; needs an ADR
 	$(BUF) build api --exclude-source-info --output $(BASELINE)
 
+.PHONY: wait-estimate
+wait-estimate: ## Measure the wait estimate on simulated months, and write docs/wait_estimate.md and its chart
+	$(GO) run ./server/cmd/waitestimate
+
+.PHONY: screenshots-desk
+screenshots-desk: ## Make docs/screenshots/desk*.svg anew: pictures of kupla desk in a terminal, against a server
+	$(GO) test ./server/e2e -count 1 -run '^TestScreenshots$$' -args -screenshots $(CURDIR)/docs/screenshots
+
 ##@ Check
 
 .PHONY: test
-test: check-generate lint-api lint typecheck tidy test-go ## Run every check there is, and every test
+test: check-generate lint-api lint typecheck tidy check-estimate test-go ## Run every check there is, and every test
 
 .PHONY: test-go
 test-go: bin/testsum ## Run the Go tests alone, with the race detector; PKG=./server/... and TEST_FLAGS="-run Name" narrow it
@@ -72,6 +84,15 @@ test-go: bin/testsum ## Run the Go tests alone, with the race detector; PKG=./se
 	$(GO) test -race -timeout $(TEST_TIMEOUT) -json $(TEST_FLAGS) $(PKG) || status=$$?; \
 	if [[ '$(PKG)' == ./... ]]; then $(GO) -C tools test -race -json $(TEST_FLAGS) ./... || status=$$?; fi; \
 	exit $$status; } | bin/testsum
+
+# For how long `make torture` goes on, how many messages it wants at least, and the seed of a run to repeat.
+DURATION ?= 8m
+MESSAGES ?= 100000
+SEED ?= 0
+
+.PHONY: torture
+torture: ## Break everything around a server while people talk and check every history whole, as root; see docs/torture.md
+	$(GO) run ./server/e2e/cmd/torture -duration $(DURATION) -messages $(MESSAGES) -seed $(SEED) -report bench/torture.json
 
 .PHONY: check-generate
 check-generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check that the generated code is what the contract gives
@@ -82,6 +103,10 @@ check-generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check that the generated co
 	for folder in gen/go gen/es/src $(RECORD)/recordv1; do diff --recursive --unified --new-file $$folder "$$fresh/$$folder" || status=1; done; \
 	if (( status )); then echo 'The generated code is not what the contract gives: run `make generate` and commit what it changes.' >&2; fi; \
 	exit $$status
+
+.PHONY: check-estimate
+check-estimate: ## Check that docs/wait_estimate.md has the figures that the wait estimate gives now
+	$(GO) run ./server/cmd/waitestimate -check
 
 .PHONY: lint-api
 lint-api: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check the contract: its style, its format, and that it breaks no client
@@ -111,6 +136,29 @@ tidy: ## Check that go.mod and go.sum are tidy, and that server and tools agree 
 	server=$$($(GO) list -m -f '{{.Version}}' $$module); tools=$$($(GO) -C tools list -m -f '{{.Version}}' $$module); \
 	if [[ $$server != "$$tools" ]]; then echo "$$module is $$server in go.mod and $$tools in tools/go.mod: make them one." >&2; exit 1; fi; \
 	done
+
+##@ Measure
+
+# The packages that have Go benchmarks, and those of them that only `make bench` has time for.
+BENCH_PKG := $(addprefix ./server/internal/,access board hub identity queue store/...)
+BENCH_SLOW := AmongMany
+# What the load generator adds to its command, as in `make bench BENCH_ARGS="--rows light,bursts --profile /tmp/profiles"`.
+BENCH_ARGS ?=
+BENCH := bin/kupla-load bench --kuplad bin/kuplad --revision "$$(git describe --always --dirty 2>/dev/null)"
+
+.PHONY: bench
+bench: bench-build ## Run all Go benchmarks, then load kuplad and a bare relay in turn and write bench/latest.json; takes a quarter of an hour
+	$(GO) test -run '^$$' -bench . -benchtime 200ms $(BENCH_PKG)
+	$(BENCH) --out bench/latest.json $(BENCH_ARGS)
+
+.PHONY: bench-short
+bench-short: bench-build ## Run every benchmark and every load once and small, to see that they work
+	$(GO) test -run '^$$' -bench . -skip '$(BENCH_SLOW)' -benchtime 1x $(BENCH_PKG)
+	$(BENCH) --short --rounds 1 $(BENCH_ARGS)
+
+.PHONY: bench-build
+bench-build:
+	$(GO) build -trimpath -o bin/ ./server/cmd/kuplad ./clients/go/cmd/kupla-load
 
 ##@ Other
 

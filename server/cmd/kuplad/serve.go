@@ -63,7 +63,7 @@ func serve(
 		return &usageError{err}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	config.Log = log
+	config.Log, config.Now = log, clock
 	if err := os.MkdirAll(filepath.Dir(s.Database), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the database: %w", err)
 	}
