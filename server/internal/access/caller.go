@@ -80,29 +80,34 @@ func NewAuthenticator(tokens Tokens, now func() time.Time) *Authenticator {
 // Authenticate tells whose token a text is. The error is ErrInvalidToken, or the store's when it cannot be
 // asked. Whether a conversation token has expired shows only once its conversation is read: it lives until a
 // day after the close.
-func (a *Authenticator) Authenticate(ctx context.Context, text string) (Caller, error) {
+//
+// unknown, when it is given, is called before a text is looked at further that is no token found valid before, as far
+// as is remembered. Its error is returned.
+func (a *Authenticator) Authenticate(ctx context.Context, text string, unknown func() error) (Caller, error) {
 	token, err := ParseToken(text)
+	var hash [32]byte
+	if err == nil {
+		hash = token.Hash()
+	}
+	if unknown != nil && (err != nil || !a.known(hash)) {
+		if err := unknown(); err != nil {
+			return Caller{}, err
+		}
+	}
 	if err != nil {
 		return Caller{}, ErrInvalidToken
 	}
 	switch token.Kind() {
 	case KindConversation:
-		return a.customer(ctx, token.Hash())
+		return a.customer(ctx, hash)
 	case KindStaff:
-		return a.staffMember(ctx, token.Hash())
+		return a.staffMember(ctx, hash)
 	case KindFeedback: // is no credential
 	}
 	return Caller{}, ErrInvalidToken
 }
 
-// Known reports whether a text is a token that was found valid before, as far as is remembered. Nobody is asked: whether
-// it still is shows when it is authenticated.
-func (a *Authenticator) Known(text string) bool {
-	token, err := ParseToken(text)
-	if err != nil {
-		return false
-	}
-	hash := token.Hash()
+func (a *Authenticator) known(hash [32]byte) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, customer := a.customers[hash]

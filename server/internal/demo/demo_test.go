@@ -297,7 +297,7 @@ func TestSetup(t *testing.T) {
 
 // opens tells whose token it is, to an authenticator that remembers nothing.
 func opens(ctx context.Context, s store.Store, c demo.StaffCredential, now func() time.Time) (access.Caller, error) {
-	return access.NewAuthenticator(s, now).Authenticate(ctx, c.Token.Reveal())
+	return access.NewAuthenticator(s, now).Authenticate(ctx, c.Token.Reveal(), nil)
 }
 
 func encode(t *testing.T, m *kuplav1.Catalogue) []byte {

@@ -85,21 +85,20 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 	if !access.HasCredential(header) {
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING)
 	}
-	text, ok := access.BearerToken(header)
+	text, _ := access.BearerToken(header)
 	// Whoever sent too many bad credentials waits before another is looked up; others who share their address, and whose
 	// token was good before, do not.
 	bad := access.Charge{Scope: access.AddressBadCredentials, Key: c.address.Key()}
-	if !ok || !s.authenticator.Known(text) {
+	// A text that cannot be a token is looked up as none.
+	c.token = text
+	var err error
+	c.Caller, err = s.authenticator.Authenticate(ctx, text, func() error {
 		if refusal, ok := s.limiter.Check(now, bad); !ok {
 			return refuseLater(kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, refusal.RetryAfter)
 		}
-	}
-	var err error
-	if ok {
-		c.token = text
-		c.Caller, err = s.authenticator.Authenticate(ctx, text)
-	}
-	if !ok || errors.Is(err, access.ErrInvalidToken) {
+		return nil
+	})
+	if errors.Is(err, access.ErrInvalidToken) {
 		s.limiter.AllowAll(now, bad)
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID)
 	}
@@ -121,7 +120,7 @@ func (s *Server) identify(ctx context.Context, c *call, header http.Header, poli
 // recheck looks the caller of an open stream up again: a token may expire or be revoked meanwhile, and staff
 // may lose a role or a queue.
 func (s *Server) recheck(ctx context.Context, c *call) error {
-	caller, err := s.authenticator.Authenticate(ctx, c.token)
+	caller, err := s.authenticator.Authenticate(ctx, c.token, nil)
 	switch {
 	case errors.Is(err, access.ErrInvalidToken):
 		return err
@@ -139,12 +138,12 @@ func (s *Server) recheck(ctx context.Context, c *call) error {
 
 // requestHeader is the header of the call and the address of its peer.
 func requestHeader(ctx context.Context) (http.Header, string) {
-	header := http.Header{}
 	info, ok := connect.CallInfoForServerContext(ctx)
 	if !ok {
-		return header, ""
+		return http.Header{}, ""
 	}
-	for _, key := range []string{"Authorization", "X-Forwarded-For", "Forwarded"} {
+	header := make(http.Header, 1)
+	for _, key := range [...]string{"Authorization", "X-Forwarded-For", "Forwarded"} {
 		if values := info.RequestHeader().Values(key); len(values) > 0 {
 			header[key] = values
 		}

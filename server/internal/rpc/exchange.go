@@ -31,6 +31,7 @@ type exchange struct {
 	body       boundedBody
 	reading    direction
 	writing    direction
+	version1   bool // HTTP/1, where the bounds are those of the connection
 	began      bool
 }
 
@@ -39,11 +40,20 @@ func (x *exchange) bound(s *Server, r *http.Request, readTimeout, writeTimeout t
 	x.controller = *http.NewResponseController(x.ResponseWriter)
 	x.reading.expire, x.reading.timeout = x.controller.SetReadDeadline, readTimeout
 	x.writing.expire, x.writing.timeout = x.controller.SetWriteDeadline, writeTimeout
+	x.version1 = r.ProtoMajor == 1
+	if x.version1 {
+		// What was set when the request before on this connection ended.
+		_ = x.controller.SetWriteDeadline(time.Time{}) // not supported by test recorders, which never block
+	}
 	x.body = boundedBody{
 		ReadCloser: http.MaxBytesReader(x.ResponseWriter, r.Body, int64(s.requestBytes(r.URL.Path)+envelope)),
 		rest:       r.Body, exchange: x,
 	}
-	x.start(&x.reading)
+	if r.Body == nil || r.Body == http.NoBody {
+		x.body.arrived = true
+	} else {
+		x.start(&x.reading)
+	}
 	securityHeaders(x.Header())
 	// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be used
 	// again. Finding another reader there it would take what is left of a body for the next request, and whoever
@@ -60,17 +70,21 @@ func securityHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-// end ends the bounds when the answer is whole. net/http may then read what is left of the request, to use the
-// connection again, and gets as long for that as the request had.
+// end ends the bounds when the answer is whole, as far as the handler goes. net/http may then still read what is left
+// of the request, to use the connection again, and send what it holds of the answer: the bounds of these two are its own
+// deadlines, because the answer may not be touched any more.
 func (x *exchange) end() {
 	x.mu.Lock()
 	x.ended = true
-	x.timer.Stop()
-	unread := !x.reading.until.IsZero() || x.body.failed
-	x.mu.Unlock()
-	if unread {
-		_ = x.reading.expire(time.Now().Add(x.reading.timeout)) // not supported by test recorders, which never block
+	if x.timer != nil {
+		x.timer.Stop()
 	}
+	x.mu.Unlock()
+	now := time.Now()
+	if !x.body.arrived {
+		_ = x.controller.SetReadDeadline(now.Add(x.reading.timeout)) // not supported by test recorders, which never block
+	}
+	_ = x.controller.SetWriteDeadline(now.Add(x.writing.timeout)) // as above
 }
 
 // begin marks an answer as not to be kept unless it says otherwise, before its header leaves.
@@ -79,9 +93,9 @@ func (x *exchange) begin(status int) {
 		return
 	}
 	x.began = true
-	if !x.body.failed {
-		// The answer has begun, so the peer has nothing more to say. A body that failed to arrive keeps its bound, or
-		// net/http would wait for the rest of it before it answers.
+	// In HTTP/2 the answer may go out while the request still comes in: its peer has nothing to say any more. In HTTP/1
+	// net/http reads what is left of the request before it sends the answer, and would wait for it for ever.
+	if !x.version1 && !x.body.failed {
 		x.stop(&x.reading)
 	}
 	if h := x.Header(); h.Get("Cache-Control") == "" || status != http.StatusOK {
@@ -128,6 +142,7 @@ type boundedBody struct {
 
 	rest     io.Reader
 	exchange *exchange
+	arrived  bool // whole
 	failed   bool
 }
 
@@ -142,6 +157,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
+		b.arrived = true
 		b.exchange.stop(&b.exchange.reading)
 	case err != nil:
 		b.failed = true

@@ -52,7 +52,6 @@ func (s *Server) Handler(config HTTPConfig) http.Handler {
 		mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 	}
 	handler := http.Handler(mux)
-	handler = s.bounded(handler, config.ReadTimeout, config.WriteTimeout)
 	handler = cors.New(cors.Options{
 		AllowedOrigins: orNone(config.AllowedOrigins),
 		AllowedMethods: connectcors.AllowedMethods(),
@@ -60,6 +59,8 @@ func (s *Server) Handler(config HTTPConfig) http.Handler {
 		ExposedHeaders: connectcors.ExposedHeaders(),
 		MaxAge:         int((2 * time.Hour).Seconds()),
 	}).Handler(handler)
+	// Outermost: a preflight has a peer that may be slow, too.
+	handler = s.bounded(handler, config.ReadTimeout, config.WriteTimeout)
 	return handler
 }
 

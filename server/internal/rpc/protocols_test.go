@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -1038,6 +1039,20 @@ func TestSlowRequest(t *testing.T) {
 	}
 	if !bytes.Contains(answer, []byte("CALL_ENDED")) {
 		t.Errorf("a request that does not arrive is answered: %s", answer)
+	}
+	// Also when it is answered without being read, which net/http makes up for before it sends the answer.
+	for name, head := range map[string]string{
+		"no such procedure":   "POST /nothing HTTP/1.1\r\nContent-Type: application/json\r\n",
+		"no token":            "POST /kupla.v1.DeskService/TakeNext HTTP/1.1\r\nContent-Type: application/json\r\n",
+		"no token, streaming": "POST /kupla.v1.DeskService/WatchDesk HTTP/1.1\r\nContent-Type: application/connect+json\r\n",
+		"no content type":     "POST /kupla.v1.QueueService/ListQueues HTTP/1.1\r\n",
+		"preflight": "OPTIONS /kupla.v1.QueueService/ListQueues HTTP/1.1\r\nOrigin: https://x.example\r\n" +
+			"Access-Control-Request-Method: POST\r\n",
+	} {
+		conn := dialRaw(t, url, head+"Host: x\r\nContent-Length: 500\r\n\r\n")
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection of a request that does not arrive is not ended", name)
+		}
 	}
 	for name, by := range map[string]speaker{
 		"HTTP 1.1": connectSpeaker{connecthttp.NewTransport(httpClient(t, false), url)},

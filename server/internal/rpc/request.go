@@ -41,13 +41,16 @@ func request(c *call, message withRequestID) (store.Request, error) {
 }
 
 // fingerprint tells content from other content: a hash over the procedure and the request without its id.
+//
+// The message is the caller's own; it is as before when this returns.
 func fingerprint(procedure string, message proto.Message) (sum [8]byte, err error) {
-	bare := proto.CloneOf(message)
-	fields := bare.ProtoReflect().Descriptor().Fields()
-	if field := fields.ByName("request_id"); field != nil {
-		bare.ProtoReflect().Clear(field)
+	m := message.ProtoReflect()
+	if field := m.Descriptor().Fields().ByName("request_id"); field != nil {
+		id := m.Get(field)
+		m.Clear(field)
+		defer m.Set(field, id)
 	}
-	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte(procedure+"\x00"), bare)
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte(procedure+"\x00"), message)
 	if err != nil {
 		return sum, fmt.Errorf("encode request: %w", err)
 	}

@@ -1,17 +1,22 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
@@ -265,4 +270,62 @@ func TestPeerThatDoesNotReadIsLetGo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A short answer leaves the server's buffers only after the handler has ended. Whoever does not take it is let go too.
+func TestAnswerThatIsNotReadIsLetGo(t *testing.T) {
+	s := apptest.New(t)
+	url := s.Listen(rpc.HTTPConfig{WriteTimeout: 200 * time.Millisecond})
+	t.Run("HTTP 1.1", func(t *testing.T) {
+		conn := dialRaw(t, url, "")
+		const request = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+		// One after the other on one connection, until the answers fill what is on the way and the server waits.
+		for many := strings.Repeat(request, 100); ; {
+			_, err := io.WriteString(conn, many)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal("a connection whose answers nobody reads is still open")
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	t.Run("h2c", func(t *testing.T) {
+		conn := dialRaw(t, url, http2.ClientPreface)
+		framer := http2.NewFramer(conn, conn)
+		framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		// No stream may send a byte of its answer.
+		if err := framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}); err != nil {
+			t.Fatal(err)
+		}
+		const streams = 20
+		var block bytes.Buffer
+		encoder := hpack.NewEncoder(&block)
+		for i := range uint32(streams) {
+			block.Reset()
+			for _, field := range [][2]string{
+				{":method", "GET"}, {":scheme", "http"}, {":authority", "x"},
+				{":path", "/nothing"},
+			} {
+				if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := framer.WriteHeaders(http2.HeadersFrameParam{
+				StreamID: 2*i + 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for ended := map[uint32]bool{}; len(ended) < streams; {
+			frame, err := framer.ReadFrame()
+			if err != nil {
+				t.Fatalf("%d of %d answers that nobody takes were ended: %v", len(ended), streams, err)
+			}
+			if reset, ok := frame.(*http2.RSTStreamFrame); ok {
+				ended[reset.StreamID] = true
+			}
+		}
+	})
 }
