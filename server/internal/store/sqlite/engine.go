@@ -21,7 +21,8 @@ var (
 // engine is the committer's. Only the committer's goroutine uses it, once the store is open.
 type engine struct {
 	*connection
-	memory *memory
+	memory   *memory
+	requests requestMemory
 	// stale tells that a commit failed, so that memory may differ from the file.
 	stale bool
 	// commitHook stands between the store and its commits in tests. It is nil otherwise.
@@ -86,6 +87,7 @@ func (e *engine) reload(ctx context.Context) error {
 		return err
 	}
 	e.memory.reset(open, queues, catalogue)
+	e.requests = requestMemory{}
 	e.stale = false
 	return nil
 }
@@ -150,6 +152,13 @@ func (e *engine) loadRequests(ctx context.Context, keys []committer.RequestKey, 
 			if !ok {
 				continue
 			}
+			seen, err := e.seenIn(ctx, c)
+			if err != nil {
+				return err
+			}
+			if seen != nil && seen.absent(k.Key) {
+				continue
+			}
 			conversation = c.Key
 			ids[c.Key] = k.ConversationID
 		}
@@ -212,6 +221,7 @@ func (e *engine) Commit(ctx context.Context, w *committer.Writes) error {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	e.memory.apply(w)
+	e.requests.apply(w)
 	return nil
 }
 

@@ -69,6 +69,8 @@ var (
 		FROM q CROSS JOIN event e ON e.conversation_key = q.c AND e.request_key = q.k
 		UNION ALL SELECT q.c, q.k, r.fingerprint, r.conversation_id, r.sequence, r.ref, r.at
 		FROM q CROSS JOIN request r ON r.conversation_key = q.c AND r.key = q.k`)
+	selectRequestKeys = define(`SELECT request_key FROM event WHERE conversation_key = ?1 AND request_key IS NOT NULL
+		UNION ALL SELECT key FROM request WHERE conversation_key = ?1`)
 	insertRequest = define(`INSERT INTO request
 		(conversation_key, key, fingerprint, conversation_id, sequence, ref, at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 )

@@ -16,6 +16,7 @@ import (
 func (e *engine) doubt() {
 	e.stale = true
 	e.memory.doubt()
+	e.requests = requestMemory{}
 }
 
 // Recover is committer.Recoverer's.
