@@ -438,8 +438,8 @@ func TestEveryMethodIsACommandOrAQuestion(t *testing.T) {
 		t.Errorf("%d methods are commands, and there are %d commands", len(known), len(chat.Commands))
 	}
 	for _, name := range []string{
-		"Capabilities", "Changed", "Clone", "Customer", "Leader", "Participant", "Pending", "Professionals",
-		"Readable", "Settle", "StaffParticipant", "String", "VisibleThrough",
+		"Advance", "Capabilities", "Changed", "Clone", "Customer", "Leader", "OnlyPosted", "Participant", "Pending",
+		"Professionals", "Readable", "Settle", "StaffParticipant", "String", "VisibleThrough",
 	} {
 		known[name] = true
 	}

@@ -304,7 +304,9 @@ func TestAnswerThatIsNotReadIsLetGo(t *testing.T) {
 		for i := range uint32(streams) {
 			block.Reset()
 			for _, field := range [][2]string{
-				{":method", "GET"}, {":scheme", "http"}, {":authority", "x"},
+				{":method", "GET"},
+				{":scheme", "http"},
+				{":authority", "x"},
 				{":path", "/nothing"},
 			} {
 				if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {

@@ -465,18 +465,6 @@ func (b *batch) remember(
 	b.writes.Requests = append(b.writes.Requests, w)
 }
 
-// encode makes the bytes of the conversations, once for each, as the whole batch has left them.
-func (b *batch) encode() error {
-	for _, w := range b.writes.Conversations {
-		data, err := record.EncodeConversation(w.After)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrRejected, err)
-		}
-		w.Data = data
-	}
-	return nil
-}
-
 func (b *batch) mustStaff(id string) store.Staff {
 	s, _ := b.staffMember(id)
 	return s

@@ -358,9 +358,6 @@ func (c *Committer) attempt(items []*item) (n int, err error) {
 		}
 		answered = append(answered, it)
 	}
-	if err := b.encode(); err != nil {
-		return n, err
-	}
 	if !b.writes.empty() {
 		open = false
 		if err := c.engine.Commit(ctx, &b.writes); err != nil {

@@ -3,9 +3,11 @@ package committer
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/record"
 )
 
 // ErrRejected is wrapped by an engine's error that one row is to blame for, as a violated constraint. The
@@ -119,8 +121,15 @@ type ConversationWrite struct {
 	BaseVersion, Version int64
 	// Before is as it was before the batch, nil when the batch began it. After is as it is now.
 	Before, After *chat.Conversation
-	// Data is After as the record has it.
-	Data []byte
+}
+
+// Encode returns After as the record has it. The error is ErrRejected.
+func (w *ConversationWrite) Encode() ([]byte, error) {
+	data, err := record.EncodeConversation(w.After)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	return data, nil
 }
 
 // EventWrite is an event to be added.

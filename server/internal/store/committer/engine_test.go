@@ -123,7 +123,11 @@ func (f *fake) Commit(ctx context.Context, w *committer.Writes) error {
 		if c.Key == 0 {
 			c.Key = int64(len(f.conversations) + 1)
 		}
-		kept, err := record.DecodeConversation(c.Data)
+		data, err := c.Encode()
+		if err != nil {
+			return err
+		}
+		kept, err := record.DecodeConversation(data)
 		if err != nil {
 			f.t.Error(err)
 		}

@@ -23,6 +23,7 @@ type engine struct {
 	*connection
 	memory   *memory
 	requests requestMemory
+	rows     rowMemory
 	// stale tells that a commit failed, so that memory may differ from the file.
 	stale bool
 	// commitHook stands between the store and its commits in tests. It is nil otherwise.
@@ -112,12 +113,31 @@ func (e *engine) selectState(ctx context.Context) (queues []store.Queue, catalog
 	return queues, catalogue, err
 }
 
+// selectOpen reads the open conversations, and what is known of their rows. It runs in a transaction.
 func (e *engine) selectOpen(ctx context.Context) ([]committer.Conversation, error) {
 	var list []committer.Conversation
+	at := map[string]int{}
+	e.rows = rowMemory{}
 	err := e.each(ctx, selectOpen, nil, func(rows *sql.Rows) error {
 		c, _, err := scanConversation(rows.Scan)
+		if err != nil {
+			return err
+		}
+		e.rows[c.Key] = row{version: c.Version, sequence: c.State.LastSequence}
+		at[c.State.ID] = len(list)
 		list = append(list, c)
-		return err
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = e.each(ctx, selectAhead, nil, func(rows *sql.Rows) error {
+		var id string
+		event, err := scanEvent(rows.Scan, &id)
+		if err != nil {
+			return err
+		}
+		return advance(&list[at[id]], event)
 	})
 	return list, err
 }
@@ -127,9 +147,7 @@ func (e *engine) conversation(ctx context.Context, id string) (committer.Convers
 	if ok {
 		return c, true, nil
 	}
-	c, bytes, err := scanConversation(func(into ...any) error {
-		return e.row(ctx, selectConversation, []any{id}, into...)
-	})
+	c, bytes, err := e.stored(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, nil
 	}
@@ -222,6 +240,7 @@ func (e *engine) Commit(ctx context.Context, w *committer.Writes) error {
 	}
 	e.memory.apply(w)
 	e.requests.apply(w)
+	e.rows.apply(w)
 	return nil
 }
 
@@ -323,10 +342,17 @@ func (e *engine) writeState(ctx context.Context, w *committer.Writes) error {
 
 func (e *engine) writeConversation(ctx context.Context, c *committer.ConversationWrite) error {
 	v := c.After
+	if e.rows.ahead(c) {
+		return nil
+	}
 	arrival := record.Micros(v.ArrivalTime)
+	data, err := c.Encode()
+	if err != nil {
+		return err
+	}
 	if c.Before == nil {
 		r, err := e.exec(ctx, insertConversation,
-			v.ID, c.Version, v.QueueID, int64(v.State), arrival, int64(v.LastSequence), c.Data)
+			v.ID, c.Version, v.QueueID, int64(v.State), arrival, int64(v.LastSequence), data)
 		if err != nil {
 			return err
 		}
@@ -334,12 +360,12 @@ func (e *engine) writeConversation(ctx context.Context, c *committer.Conversatio
 		return err
 	}
 	var r sql.Result
-	var err error
+	base := e.rows.base(c)
 	if b := c.Before; b.State == v.State && b.QueueID == v.QueueID && b.ArrivalTime.Equal(v.ArrivalTime) {
-		r, err = e.exec(ctx, updateConversation, c.Version, int64(v.LastSequence), c.Data, c.Key, c.BaseVersion)
+		r, err = e.exec(ctx, updateConversation, c.Version, int64(v.LastSequence), data, c.Key, base)
 	} else {
-		r, err = e.exec(ctx, moveConversation, c.Version, int64(v.LastSequence), c.Data,
-			v.QueueID, int64(v.State), arrival, c.Key, c.BaseVersion)
+		r, err = e.exec(ctx, moveConversation, c.Version, int64(v.LastSequence), data,
+			v.QueueID, int64(v.State), arrival, c.Key, base)
 	}
 	if err != nil {
 		return err

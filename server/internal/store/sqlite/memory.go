@@ -16,6 +16,8 @@ const (
 	maxClosed      = 4096
 	maxClosedBytes = 16 << 20
 	maxTokens      = 65536
+	// closedBytes is what a conversation that has just been closed counts: it is not encoded for that alone.
+	closedBytes = 1 << 10
 )
 
 // memory is the committed state as far as it is kept in memory. What it hands out is shared and never
@@ -199,7 +201,7 @@ func (m *memory) apply(w *committer.Writes) {
 		m.counts.Move(c.Before, c.After)
 		if c.After.State == chat.Closed {
 			delete(m.open, id)
-			m.closed.put(id, kept, len(c.Data))
+			m.closed.put(id, kept, closedBytes)
 		} else {
 			m.open[id] = kept
 		}

@@ -55,7 +55,7 @@ func TestMemoryTakesNoStaleRead(t *testing.T) {
 		return committer.Conversation{Key: 1, Version: version, State: &chat.Conversation{ID: "c", State: chat.Closed}}
 	}
 	written := &committer.Writes{Conversations: []*committer.ConversationWrite{{
-		Key: 1, Version: 2, Before: closed(1).State, After: closed(2).State, Data: make([]byte, 10),
+		Key: 1, Version: 2, Before: closed(1).State, After: closed(2).State,
 	}}}
 	version := func(m *memory) int64 {
 		c, _, _ := m.conversation("c")

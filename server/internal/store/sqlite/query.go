@@ -28,6 +28,10 @@ var (
 var (
 	selectConversation = define(`SELECT key, version, data FROM conversation WHERE id = ?`)
 	selectOpen         = define(`SELECT key, version, data FROM conversation WHERE state <> 3 ORDER BY arrival`)
+	// What the rows of open conversations do not tell yet: see rowMemory.
+	selectAhead = define(`SELECT c.id, e.sequence, e.at, e.payload FROM conversation c INDEXED BY conversation_open
+		CROSS JOIN event e ON e.conversation_key = c.key AND e.sequence > c.last_seq WHERE c.state <> 3
+		ORDER BY c.arrival, e.conversation_key, e.sequence`)
 	insertConversation = define(`INSERT INTO conversation (id, version, queue_id, state, arrival, last_seq, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	// As long as it waits, or is talked in, no index has to be touched.

@@ -9,7 +9,6 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
 	"github.com/kupla-chat/kupla/server/internal/store/committer"
-	"github.com/kupla-chat/kupla/server/internal/store/record"
 )
 
 // doubt tells that a commit failed: it may have taken effect, so memory may differ from the file.
@@ -63,7 +62,7 @@ func (e *engine) missed(
 		if _, still := nowOpen[id]; still {
 			continue
 		}
-		now, _, err := scanConversation(func(into ...any) error { return e.row(ctx, selectConversation, []any{id}, into...) })
+		now, _, err := e.stored(ctx, id)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue // it was never durable, and nobody was told of it
 		}
@@ -108,13 +107,7 @@ func (e *engine) change(
 		after = was.LastSequence
 	}
 	err := e.each(ctx, selectEvents, []any{now.State.ID, after, math.MaxInt32}, func(rows *sql.Rows) error {
-		var sequence int32
-		var at int64
-		var payload sql.RawBytes
-		if err := rows.Scan(&sequence, &at, &payload); err != nil {
-			return err
-		}
-		event, err := record.DecodeEvent(sequence, record.Time(at), payload)
+		event, err := scanEvent(rows.Scan)
 		change.Events = append(change.Events, event)
 		return err
 	})

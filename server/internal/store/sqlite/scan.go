@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
 	"github.com/kupla-chat/kupla/server/internal/store/committer"
 	"github.com/kupla-chat/kupla/server/internal/store/record"
@@ -19,6 +20,17 @@ func scanConversation(scan scanner) (c committer.Conversation, bytes int, err er
 	}
 	c.State, err = record.DecodeConversation(data)
 	return c, len(data), err
+}
+
+// scanEvent scans an event, after what stands before it in the row.
+func scanEvent(scan scanner, before ...any) (chat.Event, error) {
+	var sequence int32
+	var at int64
+	var payload sql.RawBytes
+	if err := scan(append(before, &sequence, &at, &payload)...); err != nil {
+		return chat.Event{}, err
+	}
+	return record.DecodeEvent(sequence, record.Time(at), payload)
 }
 
 // remembered is a request as it is stored.

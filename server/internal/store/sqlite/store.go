@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -175,14 +176,38 @@ func (s *Store) conversation(ctx context.Context, id string) (committer.Conversa
 	if ok {
 		return c, nil
 	}
-	c, size, err := scanConversation(func(into ...any) error {
-		return s.row(ctx, selectConversation, []any{id}, into...)
-	})
-	if err != nil {
-		return committer.Conversation{}, err
+	for tries := 1; ; tries++ {
+		c, size, err := scanConversation(func(into ...any) error {
+			return s.row(ctx, selectConversation, []any{id}, into...)
+		})
+		if err != nil {
+			return committer.Conversation{}, err
+		}
+		// Open ones are in memory, but for the moment after a commit of which it is not known whether it took effect.
+		if c.State.State != chat.Closed {
+			err = s.catchUp(ctx, &c)
+		}
+		if errors.Is(err, errOutrun) && tries < 3 {
+			continue
+		}
+		if err != nil {
+			return committer.Conversation{}, err
+		}
+		s.memory.keep(c, size, epoch)
+		return c, nil
 	}
-	s.memory.keep(c, size, epoch)
-	return c, nil
+}
+
+// catchUp advances an open conversation that was read from its row. The error is errOutrun when it has been changed
+// since, by more than messages.
+func (s *Store) catchUp(ctx context.Context, c *committer.Conversation) error {
+	return s.each(ctx, selectEvents, []any{c.State.ID, c.State.LastSequence, math.MaxInt32}, func(rows *sql.Rows) error {
+		event, err := scanEvent(rows.Scan)
+		if err != nil {
+			return err
+		}
+		return advance(c, event)
+	})
 }
 
 // Events is store.Store's. It reads nothing of a conversation that there is not.

@@ -51,9 +51,13 @@ func sound(t *testing.T, path string) {
 	}
 	for what, query := range map[string]string{
 		"rows refer to what is not there": `SELECT count(*) FROM pragma_foreign_key_check`,
-		"events are of no conversation, or past its end": `SELECT count(*) FROM event e
-			LEFT JOIN conversation c ON c.key = e.conversation_key WHERE c.key IS NULL OR e.sequence > c.last_seq`,
-		"events are missing": `SELECT sum(last_seq) - (SELECT count(*) FROM event) FROM conversation`,
+		"events are of no conversation": `SELECT count(*) FROM event e
+			LEFT JOIN conversation c ON c.key = e.conversation_key WHERE c.key IS NULL`,
+		// The log of an open one may be ahead of its row, by messages.
+		"logs have a gap, or do not go with the row": `SELECT count(*) FROM (
+			SELECT c.state, c.last_seq, count(*) AS n, max(e.sequence) AS last
+			FROM conversation c LEFT JOIN event e ON e.conversation_key = c.key GROUP BY c.key)
+			WHERE n <> last OR last < last_seq OR last > last_seq + CASE state WHEN 3 THEN 0 ELSE 64 END`,
 		"closed conversations keep when their customer was seen": `SELECT count(*) FROM customer_seen s
 			JOIN conversation c ON c.key = s.conversation_key WHERE c.state = 3`,
 		"contacts are missing": `SELECT count(*) - (SELECT count(*) FROM contact) FROM conversation WHERE state = 3`,
