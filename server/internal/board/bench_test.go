@@ -51,6 +51,9 @@ func BenchmarkTick(b *testing.B) {
 		}
 		w.now = w.now.Add(time.Second)
 		w.Tick()
+		for part := range board.Parts {
+			w.TellPart(part)
+		}
 		for id, f := range followers {
 			select {
 			case <-f.Wake():

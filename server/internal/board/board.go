@@ -72,6 +72,7 @@ type Board struct {
 	queues map[string]store.Queue
 
 	seenCustomers, seenStaff map[string]struct{}
+	nextPart                 uint8 // of whoever comes next
 
 	habits *queue.Habits
 	// inOrder is the staff by id: what is learnt is not to depend on the order of a map.
@@ -89,6 +90,8 @@ type openConversation struct {
 	warned       bool // the customer was away for so long that everybody was told
 	// told is the last position told, so that only those whose place changed are woken.
 	told int
+	// part is in which part of a long line its followers are told: see TellPart.
+	part uint8
 	// waitingSince is since when it waits in its line, and promise what was foreseen of that when it was told
 	// of its place first.
 	waitingSince time.Time
@@ -107,6 +110,8 @@ type line struct {
 	handling []time.Duration // newest first
 	// dirty tells that places may have changed since the last tick.
 	dirty bool
+	// parts are those of a long line in which places may have changed since they were told last, a bit each.
+	parts uint16
 	// status and toldTime are what the last tick told.
 	status   queue.Status
 	toldTime time.Time
@@ -317,7 +322,8 @@ func (b *Board) apply(c store.ConversationChange) {
 		return
 	}
 	if o == nil {
-		o = &openConversation{}
+		o = &openConversation{part: b.nextPart}
+		b.nextPart = (b.nextPart + 1) % Parts
 		if c.Before == nil && len(c.Events) > 0 {
 			// It has just begun, by a call of the customer's.
 			o.customer = presence{seen: now, present: true, since: now}
@@ -382,7 +388,7 @@ func (b *Board) applyStaff(before, after *chat.Conversation) {
 // queueChanged marks a line as changed and tells those near its head at once.
 func (b *Board) queueChanged(id string) {
 	l := b.line(id)
-	l.dirty = true
+	l.changed()
 	l.forecastStale = true
 	for _, e := range l.Head(b.config.NearHead) {
 		b.tellPlace(l, e.ConversationID)
@@ -412,7 +418,7 @@ func (b *Board) staffChanged(s *staffMember) {
 	b.observe(s)
 	for _, id := range s.QueueIDs {
 		l := b.line(id)
-		l.dirty = true
+		l.changed()
 		l.forecastStale = true
 		b.hub.Queue(id)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kupla-chat/kupla/server/internal/board"
 	"github.com/kupla-chat/kupla/server/internal/chat"
+	"github.com/kupla-chat/kupla/server/internal/hub"
 	"github.com/kupla-chat/kupla/server/internal/queue"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
@@ -233,5 +234,69 @@ func TestEstimateRestsOn(t *testing.T) {
 	w.Tick()
 	if got := estimate(); got.Basis.Available != 0 || got.Basis.OnPhone != 0 {
 		t.Errorf("everybody has gone: %+v", got)
+	}
+}
+
+// A long line is told in parts, everybody once and nobody by the tick; all the same when it has become short meanwhile.
+func TestLongLineToldInParts(t *testing.T) {
+	w := newWorld(t, board.Config{NearHead: 2})
+	w.staff(professional("nurse", oral))
+	var ids []string
+	followers := map[string]*hub.Follower{}
+	for n := range 600 {
+		id := fmt.Sprint(n)
+		ids = append(ids, id)
+		w.now = w.now.Add(time.Millisecond)
+		w.start(id, oral, "fi")
+		followers[id] = w.hub.FollowConversation(id, w.now)
+	}
+	told := func() (n int) {
+		for _, f := range followers {
+			if taken(f).Places {
+				n++
+			}
+		}
+		return n
+	}
+	round := func() (parts []int) {
+		for part := range board.Parts {
+			w.TellPart(part)
+			parts = append(parts, told())
+		}
+		return parts
+	}
+	w.Tick()
+	round()
+	told()
+	w.take(ids[0], "nurse")
+	if n := told(); n != 2 {
+		t.Errorf("%d were told at once, want the 2 near the head", n)
+	}
+	w.pass(time.Second)
+	w.Tick()
+	if n := told(); n != 0 {
+		t.Errorf("the tick woke %d of a long line", n)
+	}
+	sum := 0
+	for part, n := range round() {
+		if sum += n; n < 50 || n > 70 {
+			t.Errorf("part %d is told to %d of 599", part, n)
+		}
+	}
+	if sum != 599 {
+		t.Errorf("%d were told, want each once", sum)
+	}
+	if parts := round(); slices.Max(parts) != 0 {
+		t.Errorf("nothing changed, and %v were told", parts)
+	}
+	for _, id := range ids[1:150] {
+		w.take(id, "nurse")
+	}
+	w.pass(time.Second)
+	w.Tick()
+	for _, id := range ids[150:] {
+		if !taken(followers[id]).Places {
+			t.Fatalf("a line that became short is not told by the tick: %s", id)
+		}
 	}
 }

@@ -27,18 +27,53 @@ func (b *Board) Tick() {
 		l := b.line(q.ID)
 		status := q.Policy.Status(now, Pause(b.queues[q.ID]))
 		if l.dirty || status != l.status || now.Sub(l.toldTime) > forecastAge {
+			if !l.dirty {
+				l.changed() // in what is foreseen of it
+			}
 			l.dirty, l.status, l.toldTime = false, status, now
-			b.tellPlaces(l)
+			if l.Len() <= longLine {
+				l.parts = 0
+				b.tellPlaces(l, nil)
+			}
 			b.hub.Queue(q.ID)
 		}
 	}
 }
 
-// tellPlaces wakes everybody in a line. Each follower sends its place only when it is another than the
-// one it sent last.
-func (b *Board) tellPlaces(l *line) {
+const (
+	// Parts is in how many parts a long line is told its places, one after the other within a second.
+	Parts = 10
+	// longLine is from how many in line on it is told in parts. To wake thousands at once takes most of a second, in
+	// which whoever writes or takes somebody waits.
+	longLine = 500
+)
+
+// changed marks places as changed.
+func (l *line) changed() {
+	l.dirty = true
+	if l.Len() > longLine {
+		l.parts = 1<<Parts - 1
+	}
+}
+
+// TellPart tells one part of the long lines their places, from 0. It is called for the parts in turn, each about once a
+// second, so that nobody's place is told later than that.
+func (b *Board) TellPart(part int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.lines {
+		if l.parts&(1<<part) != 0 {
+			l.parts &^= 1 << part
+			b.tellPlaces(l, func(o *openConversation) bool { return int(o.part) == part })
+		}
+	}
+}
+
+// tellPlaces wakes those in a line who are meant; nil means everybody. Each follower sends its place only when it is
+// another than the one it sent last.
+func (b *Board) tellPlaces(l *line, meant func(*openConversation) bool) {
 	for position, e := range l.All() {
-		if o := b.open[e.ConversationID]; o != nil {
+		if o := b.open[e.ConversationID]; o != nil && (meant == nil || meant(o)) {
 			o.told = position
 			b.hub.Places(e.ConversationID)
 		}

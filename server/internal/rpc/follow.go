@@ -239,6 +239,9 @@ type conversationStream struct {
 	log    logFollower
 	stream kuplav1connect.ConversationServiceFollowConversationServerStream
 	place  *kuplav1.Place // the last one sent
+	// told is the same as the board had it, without when it was true; nil when a snapshot told it. With thousands in
+	// line every change moves them all, and comparing what the contract has of a place costs more than encoding it.
+	told *board.Place
 	// resumed is the position that cannot be continued, until that has been told; zero otherwise.
 	resumed position
 	ends    []func() // what is to be done when the stream ends
@@ -410,7 +413,7 @@ func (st *conversationStream) sendEvent(e *chat.Event) error {
 
 func (st *conversationStream) sendSnapshot() error {
 	snapshot := st.server.snapshot(st.log.conv, st.log.viewer)
-	st.place = snapshot.GetPlace()
+	st.place, st.told = snapshot.GetPlace(), nil
 	return st.send(&kuplav1.FollowConversationResponse{
 		Frame: &kuplav1.FollowConversationResponse_Snapshot{Snapshot: snapshot},
 	})
@@ -427,21 +430,26 @@ func (st *conversationStream) sendPlace() error {
 	if !ok {
 		return nil
 	}
-	now := newPlace(place, st.place)
-	if now == nil {
+	timeless := place
+	timeless.AsOf, timeless.Estimate.AsOf = time.Time{}, time.Time{}
+	if st.told != nil && *st.told == timeless {
 		return nil
 	}
-	st.place = now
+	now := placeProto(place)
+	if st.told == nil && samePlace(now, st.place) {
+		return nil
+	}
+	now.MovedBack = st.place != nil && now.GetPosition() > st.place.GetPosition()
+	st.place, st.told = now, &timeless
 	return st.send(&kuplav1.FollowConversationResponse{
 		Frame: &kuplav1.FollowConversationResponse_Place{Place: now},
 	})
 }
 
-// newPlace encodes a place that differs from the one told last in more than when it was true; otherwise nil.
-func newPlace(place board.Place, last *kuplav1.Place) *kuplav1.Place {
-	now := placeProto(place)
+// samePlace reports whether a place differs from the one told last in no more than when it was true.
+func samePlace(now, last *kuplav1.Place) bool {
 	if last == nil {
-		return now
+		return false
 	}
 	then := proto.CloneOf(last)
 	then.AsOfTime = now.GetAsOfTime()
@@ -449,11 +457,7 @@ func newPlace(place board.Place, last *kuplav1.Place) *kuplav1.Place {
 	if then.GetEstimate() != nil {
 		then.Estimate.AsOfTime = now.GetEstimate().GetAsOfTime()
 	}
-	if proto.Equal(then, now) {
-		return nil
-	}
-	now.MovedBack = now.GetPosition() > last.GetPosition()
-	return now
+	return proto.Equal(then, now)
 }
 
 // sendSlots sends read marks, presence and typing.

@@ -69,11 +69,17 @@ func (w *Worker) Run(ctx context.Context) {
 	defer sweeping.Wait()
 	tick := time.NewTicker(w.config.Tick)
 	defer tick.Stop()
+	telling := time.NewTicker(w.config.Tick / board.Parts)
+	defer telling.Stop()
 	tidied := w.now()
-	for {
+	for part := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-telling.C:
+			w.board.TellPart(part)
+			part = (part + 1) % board.Parts
+			continue
 		case <-tick.C:
 		}
 		now := w.now()
