@@ -405,6 +405,13 @@ func TestScriptsKeepTheCatalogueAsCode(t *testing.T) {
 		t.Errorf("refused with\n%s", refused.stderr)
 	}
 	sh.run(admin, "catalogue", "diff", changed).ends(0)
+	// One's own apply again, as after an answer that was lost, is no conflict: it is already so.
+	again := file("again.yaml", strings.Replace(sh.run(admin, "catalogue", "export", "--with-etag").ends(0).stdout,
+		"capacity: 31", "capacity: 33", 1))
+	id := uuid.NewString()
+	sh.run(admin, "catalogue", "apply", again, "--request-id", id).ends(0)
+	contains(t, sh.run(admin, "catalogue", "apply", again, "--request-id", id).ends(0).stdout, "already what again.yaml says")
+	sh.run(admin, "catalogue", "apply", again, "--dry-run").ends(0)
 
 	// Somebody changes it between the showing and the applying: a proxy in between does.
 	between := startMeddler(t, s.url(), func() {

@@ -137,7 +137,7 @@ func TestTwoTerminals(t *testing.T) {
 	nurse.types("Yes, go on")
 	resident.sees("Yes, go on")
 
-	resident.types("My code is 131052-308T")
+	resident.types("My code is 131052-9085")
 	resident.sees("identity code")
 	nurse.types("/note Asked about a tick")
 	nurse.types("/close")

@@ -116,6 +116,21 @@ func TestCatalogueCheck(t *testing.T) {
 	}
 
 	// What cannot be found out is no difference.
+	kept := ""
+	for _, variable := range u.env {
+		if home, ok := strings.CutPrefix(variable, "HOME="); ok {
+			kept = filepath.Join(home, ".local", "state", "kupla", "tokens.json")
+		}
+	}
+	if err := os.Chmod(kept, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := u.script("catalogue_check.sh", file); got.code != 2 || got.out != "" || !strings.Contains(got.errors, "exit code 14") {
+		t.Errorf("tokens that others can read: %+v", got)
+	}
+	if err := os.Chmod(kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte("queues: 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -139,13 +154,14 @@ func TestWaitingAlert(t *testing.T) {
 		t.Helper()
 		return u.script("waiting_alert.sh", seconds, state, "tee", "-a", alerts)
 	}
-	told := func() string {
-		data, err := os.ReadFile(alerts)
+	read := func(path string) string {
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return ""
 		}
 		return string(data)
 	}
+	told := func() string { return read(alerts) }
 
 	if got := alert("0"); got.code != 0 || told() != "" {
 		t.Fatalf("nobody waits: %+v", got)
@@ -192,6 +208,44 @@ func TestWaitingAlert(t *testing.T) {
 	}
 	if got := alert("0"); got.code != 0 || strings.Count(told(), "Conversation:") != 2 {
 		t.Errorf("alerted again: %+v\n%s", got, told())
+	}
+
+	// A state file that was cut short holds nothing up.
+	if err := os.WriteFile(state, append([]byte(read(state)), "17\n\n1763800000 \nx y z\n17638"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := alert("0"); got != (said{}) || strings.Count(told(), "Conversation:") != 2 {
+		t.Errorf("with a broken state file: %+v\n%s", got, told())
+	}
+	// A run that finds another one busy leaves it alone, until it must have got stuck.
+	lock := filepath.Join(t.TempDir(), "busy")
+	locked := func(since string) said {
+		t.Helper()
+		return u.runs("bash", "-c", `touch --date="$1" "$2.lock" && exec flock "$2.lock" "${@:3}"`, "locked", since, lock,
+			filepath.Join("..", "..", "docs", "scripts", "waiting_alert.sh"), "0", lock, "false")
+	}
+	if got := locked("now"); got != (said{}) {
+		t.Errorf("while another run is busy: %+v", got)
+	}
+	if got := locked("11 minutes ago"); got.code != 1 || !strings.Contains(got.errors, "busy for 11 minutes") {
+		t.Errorf("while another run hangs: %+v", got)
+	}
+	// A command that hangs is ended, and counts as one that failed.
+	text := strings.Replace(read(filepath.Join("..", "..", "docs", "scripts", "waiting_alert.sh")),
+		"limit_of_command=60", "limit_of_command=0.2", 1)
+	impatient := filepath.Join(t.TempDir(), "waiting_alert.sh")
+	if err := os.WriteFile(impatient, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := u.runs(impatient, "0", filepath.Join(t.TempDir(), "new"), "sleep", "300"); got.code != 1 {
+		t.Errorf("a command that hangs: %+v", got)
+	}
+
+	// A professional would be taken to be there for as long as this runs: their token is refused before it opens a desk.
+	nurse := s.userWith(s.token("nurse", "--role", "professional", "--queue", "emergency-help", "--language", "fi"))
+	if got := nurse.script("waiting_alert.sh", "0", filepath.Join(t.TempDir(), "nurse"), "tee", "-a", alerts); got.code != 2 ||
+		!strings.Contains(got.errors, "this needs the token of a supervisor") {
+		t.Errorf("with a professional's token: %+v", got)
 	}
 
 	s.kill()

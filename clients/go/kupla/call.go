@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 
+	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
@@ -27,7 +28,8 @@ func Call[Req proto.Message, Res any](
 
 // OutcomeUnknown reports whether err is the failure of a call that was given up without an answer, although it
 // may have reached the service. A write may then have been carried out or not; the same request with the same
-// request id settles it. It is false for a refusal, and where the service was never reached.
+// request id settles it. It is false where the service was never reached, and for a refusal that tells that none of
+// the attempts was carried out; that a caller is not let in does not.
 func OutcomeUnknown(err error) bool {
 	_, unknown := errors.AsType[unsettled](err)
 	return unknown
@@ -45,6 +47,18 @@ func settle(err error, unknown bool) error {
 		return unsettled{err}
 	}
 	return err
+}
+
+// settles reports whether a failure tells that none of the attempts before was carried out, either. A proxy knows
+// nothing of them, and the service looks a request id up only once it has let the caller in.
+func settles(err error) bool {
+	switch connect.CodeOf(err) {
+	case connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeUnknown, connect.CodeInternal,
+		connect.CodeDataLoss, connect.CodeUnimplemented:
+		return false
+	default:
+		return fromService(err)
+	}
 }
 
 // leavesOpen reports whether an attempt that failed like this may have been carried out.

@@ -32,7 +32,17 @@ func TestOutcomeUnknown(t *testing.T) {
 		"lost once, then refused": {
 			[]error{down, refusal(connect.CodeFailedPrecondition, "CONVERSATION_CLOSED", nil).WithRemote()}, false,
 		},
-		"refused": {[]error{refusal(connect.CodeInvalidArgument, "INVALID_REQUEST", nil).WithRemote()}, false},
+		"lost once, then the page of a proxy": {[]error{down, connect.NewError(connect.CodeNotFound, "404")}, true},
+		"lost once, then kept out by a proxy": {[]error{down, connect.NewError(connect.CodePermissionDenied, "403")}, true},
+		"lost once, then kept out": {
+			[]error{down, refusal(connect.CodeUnauthenticated, "CREDENTIALS_INVALID", nil).WithRemote()}, true,
+		},
+		"lost once, then without the role": {
+			[]error{down, refusal(connect.CodePermissionDenied, "ROLE_REQUIRED", nil).WithRemote()}, true,
+		},
+		"never reached, then the page of a proxy": {[]error{unreached, connect.NewError(connect.CodeNotFound, "404")}, false},
+		"the page of a proxy":                     {[]error{connect.NewError(connect.CodeNotFound, "404")}, false},
+		"refused":                                 {[]error{refusal(connect.CodeInvalidArgument, "INVALID_REQUEST", nil).WithRemote()}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -94,6 +104,21 @@ func TestEventPages(t *testing.T) {
 	log = 7
 	if got, _ := list(last); !slices.Equal(got, []int32{5, 6, 7}) {
 		t.Errorf("listed %v from the last page", got)
+	}
+	for _, missing := range []GapError{{ConversationID: "c1", Want: 1, Got: 2}, {ConversationID: "c1", Want: 3, Got: 5}} {
+		service.list = func(*kuplav1.ListEventsRequest) (*kuplav1.ListEventsResponse, error) {
+			res := &kuplav1.ListEventsResponse{}
+			for sequence := range missing.Want - 1 {
+				res.Events = append(res.Events, message(sequence+1))
+			}
+			res.Events = append(res.Events, message(missing.Got))
+			return res, nil
+		}
+		for page, err := range service.conversation().EventPages(t.Context(), "") {
+			if gap, ok := errors.AsType[*GapError](err); !ok || *gap != missing {
+				t.Errorf("got %v, %v, want %v", page, err, &missing)
+			}
+		}
 	}
 	service.list = func(*kuplav1.ListEventsRequest) (*kuplav1.ListEventsResponse, error) {
 		return nil, refusal(connect.CodeNotFound, "CONVERSATION_NOT_FOUND", nil)

@@ -215,15 +215,25 @@ type EventPage struct {
 }
 
 // EventPages lists the log so far page by page, from the page with the given token on, or from the beginning
-// when it is empty. It is for programs that go on later where they were; others use [Conversation.Events].
+// when it is empty. It fails with a [GapError] should an event be missing. It is for programs that go on later
+// where they were; others use [Conversation.Events].
 func (v *Conversation) EventPages(ctx context.Context, token string) iter.Seq2[EventPage, error] {
 	return func(yield func(EventPage, error) bool) {
+		begun := token == ""
+		var last int32
 		for {
 			req := &kuplav1.ListEventsRequest{ConversationId: v.id, PageToken: token, PageSize: eventsPerPage}
 			res, err := retry(ctx, v.client, req, v.service.ListEvents)
 			if err != nil {
 				yield(EventPage{}, err)
 				return
+			}
+			for _, event := range res.GetEvents() {
+				if begun && event.GetSequence() != last+1 {
+					yield(EventPage{}, &GapError{ConversationID: v.id, Want: last + 1, Got: event.GetSequence()})
+					return
+				}
+				begun, last = true, event.GetSequence()
 			}
 			if !yield(EventPage{Token: token, Events: res.GetEvents()}, nil) || res.GetNextPageToken() == "" {
 				return

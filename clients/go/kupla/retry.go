@@ -61,7 +61,8 @@ func retry[Req proto.Message, Res any](
 			return none, settle(fmt.Errorf("kupla: %w, after: %w", context.Cause(ctx), err), unknown)
 		}
 		if !worthRepeating(err) {
-			return none, err
+			// A verdict on this attempt need not be one on those before.
+			return none, settle(err, unknown && !settles(err))
 		}
 		pause := c.random(c.retry.bound(failures))
 		if delay, ok := RetryDelay(err); ok {

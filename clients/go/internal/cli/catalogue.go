@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -58,13 +60,21 @@ func (a *app) readCatalogue(args []string) (*catalogueFile, error) {
 		}
 	}
 	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	if err := documents.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
 		return nil, wrong(err)
+	}
+	if next := new(yaml.Node); !errors.Is(documents.Decode(next), io.EOF) {
+		// Only the first would be read, and what stands in the others would be taken for applied.
+		return nil, wrong(errors.New(fill(a.texts.Script.SecondDocument, "file", f.name, "line", next.Line)))
 	}
 	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, wrong(errors.New(a.texts.Script.EmptyCatalogue))
 	}
 	f.root = document.Content[0]
+	if twice := a.keyTwice(f.name, f.root); twice != "" {
+		return nil, wrong(errors.New(twice))
+	}
 	reader := protoyaml.UnmarshalOptions{Path: f.name}
 	if inner := child(f.root, "catalogue"); inner != nil { // what "export --output json" prints
 		exported := &kuplav1.ExportCatalogueResponse{}
@@ -82,6 +92,31 @@ func (a *app) readCatalogue(args []string) (*catalogueFile, error) {
 	}
 	return f, nil
 }
+
+// keyTwice tells which field is there twice in one place, or returns nothing. The reader would go by one of them
+// and drop the other.
+func (a *app) keyTwice(name string, node *yaml.Node) string {
+	if node.Kind == yaml.MappingNode {
+		lines := make(map[string]int)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i]
+			same := fieldName(key.Value)
+			if first, known := lines[same]; known {
+				return fill(a.texts.Script.KeyTwice, "file", name, "line", key.Line, "key", key.Value, "first", first)
+			}
+			lines[same] = key.Line
+		}
+	}
+	for _, inner := range node.Content {
+		if twice := a.keyTwice(name, inner); twice != "" {
+			return twice
+		}
+	}
+	return ""
+}
+
+// fieldName returns what is the same in the names that a field has in the contract and in its JSON.
+func fieldName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
 // pathStep is one step of a path, such as "queues" or "[2]".
 var pathStep = regexp.MustCompile(`[^.\[\]]+|\[\d+\]`)
@@ -113,8 +148,7 @@ func child(node *yaml.Node, step string) *yaml.Node {
 		return nil
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		// Fields may be named as in the contract or as in its JSON.
-		if name := strings.ReplaceAll(node.Content[i].Value, "_", ""); strings.EqualFold(name, strings.ReplaceAll(step, "_", "")) {
+		if fieldName(node.Content[i].Value) == fieldName(step) {
 			return node.Content[i+1]
 		}
 	}
@@ -279,14 +313,14 @@ func (a *app) catalogueDiff() *cobra.Command {
 	cmd := a.command("catalogue diff", a.texts.Script.WordFile, 1, func(cmd *cobra.Command, args []string) error {
 		file, err := a.readCatalogue(args)
 		if err != nil {
-			return notDifferent(err)
+			return err
 		}
 		client := s.client()
 		defer client.Close()
 		differs, err := s.diff(cmd.Context(), client, file)
 		switch {
 		case err != nil:
-			return notDifferent(err)
+			return err
 		case differs:
 			return codedError{code: ExitFailed, told: true}
 		default:
@@ -296,9 +330,25 @@ func (a *app) catalogueDiff() *cobra.Command {
 	return s.calls(cmd)
 }
 
-// notDifferent keeps the exit code of a difference for differences.
-func notDifferent(err error) error {
-	if _, misunderstood := errors.AsType[usageError](err); misunderstood || exitCodeOf(err) != ExitFailed {
+// diffCommand is the command whose exit code 1 tells a difference, and nothing else.
+const diffCommand = "kupla catalogue diff"
+
+// notDifferent keeps the exit code of a difference for differences, wherever else the command came to its end:
+// also before it began, over its settings or its token.
+func (a *app) notDifferent(err error) error {
+	if err == nil {
+		return nil
+	}
+	if failed, ok := errors.AsType[codedError](err); ok && failed.told {
+		return err // the difference itself
+	}
+	if _, misunderstood := errors.AsType[usageError](err); misunderstood {
+		return err
+	}
+	if a.interrupted() && errors.Is(err, context.Canceled) {
+		return codedError{code: ExitUnreachable, kind: connect.CodeCanceled, cause: err}
+	}
+	if exitCodeOf(err) != ExitFailed {
 		return err
 	}
 	return codedError{code: ExitInternal, text: err.Error(), cause: err}
@@ -394,6 +444,12 @@ func (s *script) applyCatalogue(
 	ctx context.Context, client *kupla.Client, file *catalogueFile, etag string, yes bool,
 ) error {
 	tried, err := s.tryOut(ctx, client, file, etag)
+	if etag != "" && kupla.ReasonOf(err) == kuplav1.ErrorReason_ERROR_REASON_CATALOGUE_CHANGED {
+		// It may have become what the file says: by this very command, when the answer was lost the last time.
+		if now, again := s.tryOut(ctx, client, file, ""); again == nil && len(now.GetChanges()) == 0 {
+			return s.print(now, func() string { return fill(s.texts.Script.AlreadyApplied, "file", file.name) + "\n" })
+		}
+	}
 	if err != nil {
 		return err
 	}

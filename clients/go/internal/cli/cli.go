@@ -38,6 +38,9 @@ func Run(
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	command, err := root.ExecuteContextC(ctx)
+	if command.CommandPath() == diffCommand {
+		err = a.notDifferent(err)
+	}
 	if err == nil {
 		return ExitOK
 	}

@@ -299,7 +299,9 @@ func (a *app) colleagues(desk *kuplav1.DeskSnapshot) []cobra.Completion {
 func (a *app) completionClient(cmd *cobra.Command) (*kupla.Client, context.Context, func(), bool) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	server, err := a.resolveServer(a.inEffect(settingServer).value)
-	if err != nil || a.settings.err != nil {
+	// What another flag says may have passed for the file of settings. No token goes where that file leads.
+	misread := cmd.Flag(flagConfig).Value.String() != a.settings.named
+	if err != nil || a.settings.err != nil || misread {
 		cancel()
 		return nil, nil, nil, false
 	}

@@ -42,16 +42,22 @@ type settings struct {
 	err  error         // why it cannot be gone by
 
 	asked map[string]*string // what the flags say, by setting
+	named string             // what was taken for the file that --config names
 }
 
 // loadSettings reads the file of settings. It comes before the flags are parsed, whose texts it chooses the
 // language of.
 func (a *app) loadSettings(args []string) {
+	a.settings.asked = map[string]*string{settingServer: new(string), settingLanguage: new(string), settingOutput: new(string)}
+	named, _ := askedFlag(args, flagConfig)
+	a.openSettings(named)
+}
+
+// openSettings reads the named file, or the one that is there when none is named.
+func (a *app) openSettings(named string) {
 	s := &a.settings
-	s.file = &settingsFile{}
-	s.asked = map[string]*string{settingServer: new(string), settingLanguage: new(string), settingOutput: new(string)}
-	asked, _ := askedFlag(args, "config")
-	if s.path = cmp.Or(asked, a.env("KUPLA_CONFIG")); s.path == "" {
+	s.file, s.err, s.named = &settingsFile{}, nil, named
+	if s.path = cmp.Or(named, a.env("KUPLA_CONFIG")); s.path == "" {
 		s.path = a.settingsPath()
 	}
 	if s.path != "" {
@@ -61,7 +67,7 @@ func (a *app) loadSettings(args []string) {
 			s.file = file
 		case !errors.Is(err, fs.ErrNotExist):
 			s.err = err
-		case asked != "" || a.env("KUPLA_CONFIG") != "":
+		case named != "" || a.env("KUPLA_CONFIG") != "":
 			s.err = err // whoever names a file means it to be there
 		}
 	}
@@ -78,21 +84,10 @@ func (a *app) settingsPath() string {
 	return ""
 }
 
-// chooseLanguage chooses the language of the interface, which its texts are in: the flag's, the variable's, the file's, or the one
-// that the locale asks for.
+// chooseLanguage chooses the language of the interface, which its texts are in, before the flags are parsed.
 func (a *app) chooseLanguage(args []string) {
-	a.language = languageOf(a.env)
-	for _, code := range []string{a.settings.file.language, a.env("KUPLA_LANGUAGE")} {
-		if l, known := parseLanguage(code); known {
-			a.language = l
-		}
-	}
-	if asked, ok := askedFlag(args, "language"); ok {
-		if l, known := parseLanguage(asked); known {
-			a.language, a.asked = l, true
-		}
-	}
-	a.texts = textsIn(a.language)
+	language, _ := askedFlag(args, settingLanguage)
+	a.speak(language)
 	// The form of what is printed, too, is needed to tell that a flag was not understood.
 	if asked, ok := askedFlag(args, settingOutput); ok {
 		a.output = asked
@@ -100,6 +95,22 @@ func (a *app) chooseLanguage(args []string) {
 		a.output = a.inEffect(settingOutput).value
 	}
 }
+
+// speak makes the language of the interface the one that the flag asks for, or the variable, or the file, or the
+// locale.
+func (a *app) speak(asked string) {
+	a.language = languageOf(a.env)
+	for _, code := range []string{a.settings.file.language, a.env("KUPLA_LANGUAGE"), asked} {
+		if l, known := parseLanguage(code); known {
+			a.language = l
+		}
+	}
+	_, a.asked = parseLanguage(asked)
+	a.texts = textsIn(a.language)
+}
+
+// flagConfig is the flag that names the file of settings.
+const flagConfig = "config"
 
 // inEffect returns a setting as it counts: flags go over the environment, that over the file.
 func (a *app) inEffect(name string) setting {
@@ -127,6 +138,12 @@ func (a *app) settle(cmd *cobra.Command) error {
 	if isCompletionRequest(cmd) {
 		return nil // a broken setting must not spoil the line that is being written
 	}
+	// Before the flags were parsed, what another one says may have passed for one of these: a message may read
+	// like "--config=file", and that file must not choose where a token goes.
+	if named := cmd.Flag(flagConfig).Value.String(); named != a.settings.named {
+		a.openSettings(named)
+	}
+	a.speak(*a.settings.asked[settingLanguage])
 	if err := a.settings.err; err != nil && !withoutSettings(cmd) {
 		return a.settingsFailure(err)
 	}

@@ -146,8 +146,7 @@ func (a *app) getSetting(name string) error {
 			Value string `json:"value"`
 		}{name, value}, nil)
 	}
-	a.tell(value)
-	return nil
+	return a.write([]byte(clean(value) + "\n"))
 }
 
 // setSetting changes one setting in the file.

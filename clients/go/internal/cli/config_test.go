@@ -2,13 +2,18 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zalando/go-keyring"
 )
 
 // ran is a command that has ended.
@@ -22,9 +27,9 @@ func runs(t *testing.T, env map[string]string, stdin string, args ...string) ran
 	t.Helper()
 	all := map[string]string{"LANG": "en_GB.UTF-8"}
 	maps.Copy(all, env)
-	var out, errors bytes.Buffer
-	code := Run(t.Context(), args, strings.NewReader(stdin), &out, &errors, func(name string) string { return all[name] })
-	return ran{code, out.String(), errors.String()}
+	var out, errs bytes.Buffer
+	code := Run(t.Context(), args, strings.NewReader(stdin), &out, &errs, func(name string) string { return all[name] })
+	return ran{code, out.String(), errs.String()}
 }
 
 // wants checks the exit code, and that the output, or for a failure the errors, have the texts.
@@ -270,4 +275,64 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// What another flag says is not taken for the file of settings, which chooses where a token goes, nor for the language.
+func TestMessageIsNoFlag(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	var heard atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) }))
+	defer other.Close()
+	writeSettings(t, home, "server: "+f.listener.URL+"\nlanguage: en\n")
+	elsewhere := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(elsewhere, []byte("server: "+other.URL+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"HOME": home, "KUPLA_TOKEN": "staff"}
+	runs(t, env, "", "conversation", "start", "demo", "--message", "--config="+elsewhere).wants(t, ExitOK)
+	runs(t, env, "", "conversation", "start", "demo", "--name", "--config", "--message", elsewhere).wants(t, ExitOK)
+	runs(t, env, "", "conversation", "start", "demo", "--message", "--language=sv").wants(t, ExitOK, "waiting")
+	f.change(func() {
+		for _, one := range f.conversations {
+			if one.proto.GetLanguage() != "en" {
+				t.Errorf("a conversation in %s was started", one.proto.GetLanguage())
+			}
+		}
+		if len(f.conversations) != 3 {
+			t.Errorf("%d conversations were started", len(f.conversations))
+		}
+	})
+	if got := offers(t, env, "desk", "transfer", "x", "--note", "--config="+elsewhere, "--professional", ""); got != nil {
+		t.Errorf("offered %v", got)
+	}
+	if heard.Load() != 0 {
+		t.Errorf("the server of another file was called %d times", heard.Load())
+	}
+	// The last of two counts, as with every flag.
+	runs(t, env, "", "config", "get", "server", "--config", filepath.Join(home, "none.yaml"), "--config", elsewhere).wants(t, ExitOK, other.URL)
+}
+
+// From "catalogue diff" the exit code 1 is a difference, whatever else goes wrong here.
+func TestDiffFailsOtherThanByADifference(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file := filepath.Join(home, "catalogue.yaml")
+	if err := os.WriteFile(file, []byte("queues: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	diff := []string{"catalogue", "diff", file, "--server", f.listener.URL}
+	env := withKeyring(home)
+	keyring.MockInit()
+	runs(t, env, secret, "token", "save", "--server", f.listener.URL).wants(t, ExitOK)
+	keyring.MockInit()
+	runs(t, env, "", diff...).wants(t, ExitInternal, "The keyring no longer has the token")
+	keyring.MockInitWithError(errors.New("locked"))
+	runs(t, env, "", diff...).wants(t, ExitInternal, "No keyring answers")
+	if err := os.Chmod(tokensFile(home), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, env, "", diff...).wants(t, ExitInternal, "(mode 0644)")
+	env["KUPLA_CONFIG"] = t.TempDir() // a folder cannot be read as a file
+	runs(t, env, "", diff...).wants(t, ExitInternal, "is a directory")
+	runs(t, env, "", append(diff, "--output", "json")...).wants(t, ExitInternal, `"exit_code":14`)
+	runs(t, env, "", "catalogue", "diff", "--no-such").wants(t, ExitUsage)
 }

@@ -94,7 +94,7 @@ func (s *script) startConversation(ctx context.Context, req *kuplav1.StartConver
 				s.label("credentials"), s.credentials)...)
 		},
 	})
-	if err != nil && s.credentials != "" && !s.dryRun && refused(err) {
+	if err != nil && s.credentials != "" && !s.dryRun && refused(err) && !kupla.OutcomeUnknown(err) {
 		s.forgetStart() // there is nothing to repeat
 	}
 	return err
@@ -104,8 +104,7 @@ func (s *script) startConversation(ctx context.Context, req *kuplav1.StartConver
 func (s *script) rememberStart(req *kuplav1.StartConversationRequest) error {
 	if s.requestID == "" {
 		s.requestID = newRequestID()
-		if state, err := readChat(s.credentials); s.credentials != "" && err == nil && state.Start != nil &&
-			proto.Equal(startRequest(state), withRequestID(req, state.Start.RequestID)) && state.Server == s.server {
+		if state, err := readChat(s.credentials); s.credentials != "" && err == nil && state.Start != nil && s.isStart(state, req) {
 			s.requestID = state.Start.RequestID
 		}
 	}
@@ -119,6 +118,9 @@ func (s *script) rememberStart(req *kuplav1.StartConversationRequest) error {
 		return codedError{code: ExitFailed, text: fill(s.texts.Script.NotRead, "file", s.credentials, "error", err)}
 	case state.Credentials != nil && state.RequestID != s.requestID, state.Start != nil && state.Start.RequestID != s.requestID:
 		return codedError{code: ExitFailed, text: fill(s.texts.Script.CredentialsTaken, "file", s.credentials)}
+	case state.Start != nil && !s.isStart(state, req):
+		// It would be refused, and what was sent before may have been carried out: its key is still to come.
+		return codedError{code: ExitFailed, text: fill(s.texts.Script.StartUnfinished, "file", s.credentials)}
 	}
 	if s.dryRun || err == nil {
 		return nil
@@ -131,6 +133,11 @@ func (s *script) rememberStart(req *kuplav1.StartConversationRequest) error {
 		return codedError{code: ExitFailed, text: fill(s.texts.Script.NotWritten, "file", s.credentials, "error", err)}
 	}
 	return nil
+}
+
+// isStart reports whether a start that is kept is this one, word for word.
+func (s *script) isStart(state *chatState, req *kuplav1.StartConversationRequest) bool {
+	return proto.Equal(startRequest(state), withRequestID(req, state.Start.RequestID)) && state.Server == s.server
 }
 
 // forgetStart removes a start that was refused, and nothing else.
@@ -224,6 +231,7 @@ func (s *script) listEvents(ctx context.Context, conversation *kupla.Conversatio
 		lines.people.learn(snapshot)
 	}
 	from := cursor.state()
+	found := from.Sequence == 0 // the event that was told last
 	told := s.newProgress(s.texts.Settings.EventsSoFar)
 	defer told.finish()
 	for page, err := range conversation.EventPages(ctx, from.Cursor) {
@@ -231,9 +239,16 @@ func (s *script) listEvents(ctx context.Context, conversation *kupla.Conversatio
 			return err
 		}
 		for _, event := range page.Events {
+			if event.GetSequence() == from.Sequence {
+				found = from.EventTime == "" || from.EventTime == eventTime(event)
+			}
 			if event.GetSequence() <= from.Sequence {
 				continue
 			}
+			if !found {
+				return s.cursorPast(cursor)
+			}
+			cursor.told(event)
 			if err := s.print(event, func() string { return lines.event("", event) }); err != nil {
 				return err
 			}
@@ -243,7 +258,17 @@ func (s *script) listEvents(ctx context.Context, conversation *kupla.Conversatio
 			told.add(1)
 		}
 	}
+	if !found {
+		return s.cursorPast(cursor)
+	}
 	return nil
+}
+
+// cursorPast tells that the log is not the one that was listed before: to go on in it would leave out what
+// replaced the events that were told.
+func (s *script) cursorPast(cursor *cursorFile) error {
+	return codedError{code: ExitFailed, text: fill(s.texts.Script.CursorPast,
+		"file", cursor.path, "sequence", cursor.saved.Sequence)}
 }
 
 func (a *app) conversationFollow() *cobra.Command {

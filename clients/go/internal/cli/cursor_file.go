@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"time"
+
+	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 // cursorFile keeps how far a script has come. It is written after each line was handed over, so nothing is ever
@@ -28,6 +31,10 @@ type cursorState struct {
 
 	Cursor   string `json:"cursor,omitempty"`
 	Sequence int32  `json:"sequence,omitempty"`
+	// EventTime is when the event with that number was written. After a restored backup another may have its number.
+	EventTime string `json:"event_time,omitempty"`
+	// ProfessionalID is whose desk it is.
+	ProfessionalID string `json:"professional_id,omitempty"`
 	// Sequences are those of the conversations on a desk, by id.
 	Sequences map[string]int32 `json:"sequences,omitempty"`
 }
@@ -52,11 +59,45 @@ func (a *app) openCursor(path, command, conversationID string) (*cursorFile, err
 		return nil, errors.New(fill(a.texts.Script.CursorBroken, "file", path))
 	}
 	if read.Server != own.Server || read.Command != own.Command || read.ConversationID != own.ConversationID {
-		return nil, errors.New(fill(a.texts.Script.CursorOther,
-			"file", path, "command", read.Command, "conversation", read.ConversationID, "server", read.Server))
+		return nil, a.cursorOther(path, read)
 	}
 	c.saved, c.last = read, data
 	return c, nil
+}
+
+// cursorOther tells what a cursor file is of.
+func (a *app) cursorOther(path string, read cursorState) error {
+	about := read.ConversationID
+	if read.ProfessionalID != "" {
+		about = "@" + read.ProfessionalID
+	}
+	return errors.New(fill(a.texts.Script.CursorOther,
+		"file", path, "command", read.Command, "conversation", about, "server", read.Server))
+}
+
+// ofDesk makes sure that the file is of a professional's desk: with another's it would leave out, without a word,
+// what happened on this one.
+func (a *app) ofDesk(c *cursorFile, professionalID string) error {
+	switch {
+	case c == nil:
+		return nil
+	case c.saved.ProfessionalID != "" && c.saved.ProfessionalID != professionalID:
+		return a.cursorOther(c.path, c.saved)
+	}
+	c.saved.ProfessionalID = professionalID
+	return nil
+}
+
+// told notes the event that is told now, for when it is saved how far the script has come.
+func (c *cursorFile) told(event *kuplav1.Event) {
+	if c != nil {
+		c.saved.EventTime = eventTime(event)
+	}
+}
+
+// eventTime returns when an event was written, exactly.
+func eventTime(event *kuplav1.Event) string {
+	return event.GetCreateTime().AsTime().Format(time.RFC3339Nano)
 }
 
 // state returns how far the script has come.

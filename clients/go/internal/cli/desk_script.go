@@ -397,7 +397,9 @@ func (a *app) deskAvailability() *cobra.Command {
 			request: &kuplav1.SetAvailabilityRequest{Availability: availability},
 			call:    client.DeskService().SetAvailability,
 			check: func(ctx context.Context) error {
-				_, err := s.desk(ctx, client) // whether the token is a professional's
+				// Whether the token is a professional's. This is for them only, and opens no stream.
+				_, err := kupla.Call(ctx, client, &kuplav1.ListCannedRepliesRequest{PageSize: 1},
+					client.DeskService().ListCannedReplies)
 				return err
 			},
 			words: func(res *kuplav1.SetAvailabilityResponse) string {
@@ -456,6 +458,11 @@ func (s *script) watchDesk(ctx context.Context, client *kupla.Client, cursor *cu
 				return nil
 			}
 		default:
+			if update.Kind == kupla.DeskSnapshot {
+				if err := s.ofDesk(cursor, update.Snapshot.GetProfessional().GetId()); err != nil {
+					return err
+				}
+			}
 			if err := s.print(deskFrame(update), func() string { return lines.update(update) }); err != nil {
 				return err
 			}

@@ -224,7 +224,11 @@ func (a *app) complainOf(err error, command string) int {
 			a.complain("  " + violation.Field + ": " + violation.Message)
 		}
 		if again, ok := errors.AsType[repeatable](err); ok {
-			a.complain(fill(a.texts.Script.RunAgain, "id", again.requestID))
+			what := a.texts.Script.RunAgain
+			if again.made {
+				what = a.texts.Script.AnswerAgain
+			}
+			a.complain(fill(what, "id", again.requestID))
 		}
 		if misunderstood {
 			a.complain(fill(a.texts.TryHelp, "command", command))
@@ -264,6 +268,7 @@ func (a *app) complainOf(err error, command string) int {
 type repeatable struct {
 	error
 	requestID string
+	made      bool // it was made; what is missing is only the answer
 }
 
 // Unwrap returns the error itself.

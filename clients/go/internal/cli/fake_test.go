@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,8 @@ type fakeService struct {
 	transfers     []*kuplav1.TransferConversationRequest
 	away          *kuplav1.GoAway // ends every stream of a desk
 	deskFrames    []*kuplav1.WatchDeskResponse
+	watchFails    error // ends every stream of queues
+	desks         int   // how many streams of a desk were opened
 }
 
 type fakeConversation struct {
@@ -252,6 +255,12 @@ func (f *fakeService) GetQueue(_ context.Context, req *kuplav1.GetQueueRequest) 
 func (f *fakeService) WatchQueues(
 	ctx context.Context, _ *kuplav1.WatchQueuesRequest, stream kuplav1connect.QueueServiceWatchQueuesServerStream,
 ) error {
+	f.mu.Lock()
+	failure := f.watchFails
+	f.mu.Unlock()
+	if failure != nil {
+		return failure
+	}
 	for {
 		f.mu.Lock()
 		snapshot := &kuplav1.QueuesSnapshot{}
@@ -405,6 +414,26 @@ func (f *fakeService) FollowConversation(
 	}
 }
 
+// ListEvents lists two events a page.
+func (f *fakeService) ListEvents(ctx context.Context, req *kuplav1.ListEventsRequest) (*kuplav1.ListEventsResponse, error) {
+	if err := f.authorize(ctx, req.GetConversationId()); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one, err := f.find(req.GetConversationId())
+	if err != nil {
+		return nil, err
+	}
+	from, _ := strconv.Atoi(req.GetPageToken())
+	from = min(from, len(one.log))
+	res := &kuplav1.ListEventsResponse{Events: one.log[from:min(from+2, len(one.log))]}
+	if from+2 < len(one.log) {
+		res.NextPageToken = strconv.Itoa(from + 2)
+	}
+	return proto.CloneOf(res), nil
+}
+
 func (f *fakeService) SendMessage(
 	ctx context.Context, req *kuplav1.SendMessageRequest,
 ) (res *kuplav1.SendMessageResponse, err error) {
@@ -504,6 +533,9 @@ func (f *fakeService) WatchDesk(
 	if err := f.authorize(ctx, "desk"); err != nil {
 		return err
 	}
+	f.mu.Lock()
+	f.desks++
+	f.mu.Unlock()
 	told := map[string]int{} // events, by conversation on the desk
 	sent := 0                // of the frames that tests add
 	for first := true; ; first = false {

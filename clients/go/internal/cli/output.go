@@ -50,6 +50,9 @@ func (l lostOutput) Unwrap() error { return l.error }
 
 // write writes to the output, which scripts read: unlike with people it matters whether it could be written.
 func (a *app) write(text []byte) error {
+	if len(text) == 0 {
+		return nil // nothing can be lost of it
+	}
 	if _, err := a.stdout.Write(text); err != nil {
 		return lostOutput{err}
 	}

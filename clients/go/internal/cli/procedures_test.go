@@ -238,7 +238,7 @@ func exitCodeDocument() string {
 		names[exitCodesOf[code]] = append(names[exitCodesOf[code]], "`"+code.String()+"`")
 	}
 	names[ExitAlreadyTaken] = []string{"`failed_precondition` with the reason `ALREADY_TAKEN`"}
-	names[ExitUnknownOutcome] = []string{"those of 3, when a change may have been made"}
+	names[ExitUnknownOutcome] = []string{"those of 3, 5, 6 and 14, when a change may have been made"}
 	var text strings.Builder
 	text.WriteString("| code | meaning | errors of the service |\n|---|---|---|\n")
 	for _, code := range exitCodes {

@@ -33,7 +33,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.StringVar(&a.token, "token", "", a.texts.FlagToken)
 	flags.StringVar(a.settings.asked[settingLanguage], settingLanguage, "", a.texts.FlagLanguage)
 	flags.StringVar(a.settings.asked[settingOutput], settingOutput, "", a.texts.Settings.FlagOutput)
-	flags.String("config", "", a.texts.Settings.FlagConfig)
+	flags.String(flagConfig, "", a.texts.Settings.FlagConfig)
 	flags.BoolP("help", "h", false, a.texts.FlagHelp)
 
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.settle(cmd) }

@@ -23,10 +23,68 @@ func onTerminal(stdin io.Reader, stdout io.Writer, env func(string) string) bool
 }
 
 // deskClient is the service as the screen asks for it. What the person waits for soon fails, so that it never
-// takes effect long after they gave it up; messages go on until they are sent.
+// takes effect long after they gave it up; messages go on until they are sent. What changes something takes the
+// screen's request id, so that the person's trying again is a repeat to the service.
 type deskClient struct {
 	*kupla.Desk
-	patient *kupla.Client
+	quick, patient *kupla.Client
+}
+
+// TakeNext takes the next who waits, or returns nil when there is nobody.
+func (c deskClient) TakeNext(ctx context.Context, requestID string) (*kuplav1.Conversation, error) {
+	req := &kuplav1.TakeNextRequest{RequestId: requestID}
+	res, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().TakeNext)
+	return res.GetConversation(), err
+}
+
+// Take takes one conversation that waits.
+func (c deskClient) Take(ctx context.Context, conversationID, requestID string) (*kuplav1.Conversation, error) {
+	req := &kuplav1.TakeConversationRequest{ConversationId: conversationID, RequestId: requestID}
+	res, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().TakeConversation)
+	return res.GetConversation(), err
+}
+
+// Transfer hands a conversation on.
+func (c deskClient) Transfer(ctx context.Context, req *kuplav1.TransferConversationRequest) error {
+	_, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().TransferConversation)
+	return err
+}
+
+// ReturnToQueue puts a conversation back into its queue.
+func (c deskClient) ReturnToQueue(ctx context.Context, conversationID, requestID string) error {
+	req := &kuplav1.ReturnToQueueRequest{ConversationId: conversationID, RequestId: requestID}
+	_, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().ReturnToQueue)
+	return err
+}
+
+// Invite brings a colleague into a conversation.
+func (c deskClient) Invite(ctx context.Context, conversationID, requestID, professionalID string) error {
+	req := &kuplav1.InviteProfessionalRequest{
+		ConversationId: conversationID, RequestId: requestID, ProfessionalId: professionalID,
+	}
+	_, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().InviteProfessional)
+	return err
+}
+
+// Close ends a conversation.
+func (c deskClient) Close(ctx context.Context, conversationID, requestID string, reason kuplav1.CloseReason) error {
+	req := &kuplav1.CloseConversationRequest{ConversationId: conversationID, RequestId: requestID, Reason: reason}
+	_, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().CloseConversation)
+	return err
+}
+
+// AddNote adds a note to a conversation that only staff may see.
+func (c deskClient) AddNote(ctx context.Context, conversationID, requestID, text string) error {
+	req := &kuplav1.AddCaseNoteRequest{ConversationId: conversationID, RequestId: requestID, Text: text}
+	_, err := kupla.Call(ctx, c.quick, req, c.quick.DeskService().AddCaseNote)
+	return err
+}
+
+// Leave leaves a conversation to a colleague.
+func (c deskClient) Leave(ctx context.Context, conversationID, requestID string) error {
+	req := &kuplav1.LeaveConversationRequest{ConversationId: conversationID, RequestId: requestID}
+	_, err := kupla.Call(ctx, c.quick, req, c.quick.ConversationService().LeaveConversation)
+	return err
 }
 
 // Send sends a message, however long that takes.
@@ -45,12 +103,6 @@ func (c deskClient) MarkRead(ctx context.Context, conversationID string, sequenc
 	return err
 }
 
-// Leave leaves a conversation to a colleague.
-func (c deskClient) Leave(ctx context.Context, conversationID string) error {
-	_, err := c.patient.Conversation(conversationID).Leave(ctx)
-	return err
-}
-
 // runScreen is the desk on a whole screen, until the person quits.
 func (a *app) runScreen(ctx context.Context) error {
 	quick := a.quickClient()
@@ -65,7 +117,7 @@ func (a *app) runScreen(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 
-	m := newScreen(running, a, deskClient{quick.Desk(), patient}, queues)
+	m := newScreen(running, a, deskClient{quick.Desk(), quick, patient}, queues)
 	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(a.stdin), tea.WithOutput(a.stdout),
 		tea.WithEnvironment(a.terminalEnvironment()), tea.WithoutSignalHandler())
 	told := make(chan struct{})

@@ -9,7 +9,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
@@ -95,8 +94,9 @@ func (m *screen) chooseWaiting() tea.Cmd {
 						m.texts.MarkTransferred: entry.GetTransferred(), m.texts.MarkAway: !entry.GetPresent(),
 					}, m.texts.MarkTransferred, m.texts.MarkAway)),
 					choose: func() tea.Cmd {
-						return m.takeBy(func(ctx context.Context) (*kuplav1.Conversation, error) {
-							return m.service.Take(ctx, entry.GetConversationId())
+						id := entry.GetConversationId()
+						return m.takeBy(wish{"take", id, ""}, func(ctx context.Context, requestID string) (*kuplav1.Conversation, error) {
+							return m.service.Take(ctx, id, requestID)
 						})
 					},
 				})
@@ -116,8 +116,8 @@ func (m *screen) chooseCanned() tea.Cmd {
 		spoken = finnish
 	}
 	return m.loadCanned(one.queueID(), func(replies []*kuplav1.CannedReply) tea.Cmd {
-		if m.current != one {
-			return nil
+		if m.current != one || m.dialog != nil {
+			return nil // the person is at something else by now
 		}
 		m.dialog = &picker{
 			title: func() string { return m.texts.Screen.CannedTitle },
@@ -139,10 +139,10 @@ func (m *screen) chooseCanned() tea.Cmd {
 	})
 }
 
-// transferTarget is where a conversation may go.
+// transferTarget is where a conversation may go: what it is called, and how it is asked for.
 type transferTarget struct {
-	name string
-	move func(context.Context, kupla.TransferOptions) (*kuplav1.Conversation, error)
+	name   string
+	choose func(*kuplav1.TransferConversationRequest)
 }
 
 func (m *screen) chooseTransfer() tea.Cmd {
@@ -152,10 +152,8 @@ func (m *screen) chooseTransfer() tea.Cmd {
 		items: func() []item {
 			var items []item
 			for _, id := range m.transferQueues(one.queueID()) {
-				target := transferTarget{m.queueName(id), func(
-					ctx context.Context, options kupla.TransferOptions,
-				) (*kuplav1.Conversation, error) {
-					return m.service.TransferToQueue(ctx, one.id, id, options)
+				target := transferTarget{m.queueName(id), func(req *kuplav1.TransferConversationRequest) {
+					req.Target = &kuplav1.TransferConversationRequest_QueueId{QueueId: id}
 				}}
 				items = append(items, item{
 					label: target.name, detail: m.texts.Screen.TransferQueue,
@@ -163,11 +161,11 @@ func (m *screen) chooseTransfer() tea.Cmd {
 				})
 			}
 			return append(items, m.colleagueItems(func(colleague *kuplav1.Professional) tea.Cmd {
-				return m.writeTransfer(one, transferTarget{oneLine(colleague.GetDisplayName()), func(
-					ctx context.Context, options kupla.TransferOptions,
-				) (*kuplav1.Conversation, error) {
-					return m.service.TransferToProfessional(ctx, one.id, colleague.GetId(), options)
-				}})
+				return m.writeTransfer(one, transferTarget{
+					oneLine(colleague.GetDisplayName()), func(req *kuplav1.TransferConversationRequest) {
+						req.Target = &kuplav1.TransferConversationRequest_ProfessionalId{ProfessionalId: colleague.GetId()}
+					},
+				})
 			})...)
 		},
 	}
@@ -204,28 +202,30 @@ func (m *screen) colleagueItems(choose func(*kuplav1.Professional) tea.Cmd) []it
 
 // writeTransfer asks for a note for whoever goes on, and hands the conversation on.
 func (m *screen) writeTransfer(one *screenConversation, target transferTarget) tea.Cmd {
-	s := newSheet()
+	s := newSheet(one)
 	s.agreed, s.empty = new(bool), true
 	s.title = func() string { return fill(m.texts.Screen.TransferNoteTitle, "target", target.name) }
 	s.above = func() []string { return nil }
 	s.hint = func() string { return m.texts.Screen.NotePlaceholder }
 	s.does = func() string { return m.texts.Screen.KeyHandOn }
-	s.save = func(note string) tea.Cmd {
-		options := kupla.TransferOptions{Note: note, CustomerAgreed: *s.agreed}
+	s.save = func(requestID, note string) tea.Cmd {
+		req := &kuplav1.TransferConversationRequest{
+			ConversationId: one.id, RequestId: requestID, Note: note, CustomerAgreed: *s.agreed,
+		}
+		target.choose(req)
 		return m.callOr(func(ctx context.Context) (func() tea.Cmd, error) {
-			_, err := target.move(ctx, options)
-			return func() tea.Cmd { return m.gone(one, s, m.texts.TransferDone) }, err
+			return func() tea.Cmd {
+				m.done(s)
+				return m.gone(one, m.texts.TransferDone)
+			}, m.service.Transfer(ctx, req)
 		}, s.fail(m))
 	}
 	m.dialog = s
 	return nil
 }
 
-// gone closes a dialog after a conversation has gone by it. The stream takes the conversation off the screen.
-func (m *screen) gone(one *screenConversation, from dialog, text string) tea.Cmd {
-	if m.dialog == from {
-		m.dialog = nil
-	}
+// gone tells that a conversation has gone. The stream takes it off the screen.
+func (m *screen) gone(one *screenConversation, text string) tea.Cmd {
 	number := one.number
 	m.tell(func() string { return fill(text, "number", number) })
 	return nil
@@ -241,9 +241,8 @@ func (m *screen) confirmReturn() tea.Cmd {
 			if !m.connected() {
 				return nil
 			}
-			return m.call(func(ctx context.Context) (func() tea.Cmd, error) {
-				_, err := m.service.ReturnToQueue(ctx, one.id)
-				return func() tea.Cmd { return m.gone(one, nil, m.texts.ReturnDone) }, err
+			return m.once(wish{"return", one.id, ""}, func(ctx context.Context, requestID string) (func() tea.Cmd, error) {
+				return func() tea.Cmd { return m.gone(one, m.texts.ReturnDone) }, m.service.ReturnToQueue(ctx, one.id, requestID)
 			})
 		},
 	}
@@ -259,14 +258,14 @@ func (m *screen) chooseInvite() tea.Cmd {
 				if !m.connected() {
 					return nil
 				}
-				return m.call(func(ctx context.Context) (func() tea.Cmd, error) {
-					_, err := m.service.Invite(ctx, one.id, colleague.GetId())
+				wanted := wish{"invite", one.id, colleague.GetId()}
+				return m.once(wanted, func(ctx context.Context, requestID string) (func() tea.Cmd, error) {
 					return func() tea.Cmd {
 						m.tell(func() string {
 							return fill(m.texts.InviteDone, "name", oneLine(colleague.GetDisplayName()), "number", one.number)
 						})
 						return nil
-					}, err
+					}, m.service.Invite(ctx, one.id, requestID, colleague.GetId())
 				})
 			})
 		},
@@ -282,9 +281,8 @@ func (m *screen) confirmLeave() tea.Cmd {
 			if !m.connected() {
 				return nil
 			}
-			return m.call(func(ctx context.Context) (func() tea.Cmd, error) {
-				err := m.service.Leave(ctx, one.id)
-				return func() tea.Cmd { return m.gone(one, nil, m.texts.LeaveDone) }, err
+			return m.once(wish{"leave", one.id, ""}, func(ctx context.Context, requestID string) (func() tea.Cmd, error) {
+				return func() tea.Cmd { return m.gone(one, m.texts.LeaveDone) }, m.service.Leave(ctx, one.id, requestID)
 			})
 		},
 	}
@@ -324,26 +322,28 @@ func (m *screen) close(one *screenConversation, reason kuplav1.CloseReason) tea.
 	if !m.connected() {
 		return nil
 	}
-	return m.call(func(ctx context.Context) (func() tea.Cmd, error) {
-		_, err := m.service.Close(ctx, one.id, reason)
+	wanted := wish{"close", one.id, reason.String()}
+	return m.once(wanted, func(ctx context.Context, requestID string) (func() tea.Cmd, error) {
 		return func() tea.Cmd {
 			one.closed = true
-			return m.gone(one, nil, m.texts.CloseDone)
-		}, err
+			return m.gone(one, m.texts.CloseDone)
+		}, m.service.Close(ctx, one.id, requestID, reason)
 	})
 }
 
 // writeNote shows the notes about a conversation and lets another be written.
 func (m *screen) writeNote() tea.Cmd {
 	one := m.current
-	s := newSheet()
+	s := newSheet(one)
 	var notes []*kuplav1.CaseNote
-	loaded := false
+	loaded, trouble := false, ""
 	s.title = func() string { return fill(m.texts.Screen.NoteTitle, "name", one.people.customer()) }
 	s.hint = func() string { return m.texts.Screen.NoteWritePlaceholder }
 	s.does = func() string { return m.texts.Screen.KeySave }
 	s.above = func() []string {
 		switch {
+		case trouble != "":
+			return []string{trouble} // whether there are any is not known
 		case !loaded:
 			return []string{m.texts.Screen.NotesLoading}
 		case len(notes) == 0:
@@ -355,16 +355,13 @@ func (m *screen) writeNote() tea.Cmd {
 		}
 		return all
 	}
-	s.save = func(text string) tea.Cmd {
+	s.save = func(requestID, text string) tea.Cmd {
 		return m.callOr(func(ctx context.Context) (func() tea.Cmd, error) {
-			_, err := m.service.AddNote(ctx, one.id, text)
 			return func() tea.Cmd {
-				if m.dialog == s {
-					m.dialog = nil
-				}
+				m.done(s)
 				m.tell(func() string { return m.texts.NoteDone })
 				return nil
-			}, err
+			}, m.service.AddNote(ctx, one.id, requestID, text)
 		}, s.fail(m))
 	}
 	m.dialog = s
@@ -375,8 +372,8 @@ func (m *screen) writeNote() tea.Cmd {
 			return nil
 		}, err
 	}, func(err error) tea.Cmd {
-		loaded = true
-		return s.fail(m)(err)
+		trouble = m.refusal(err) // what is written, or being saved, has nothing to do with it
+		return nil
 	})
 }
 

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"charm.land/bubbles/v2/textarea"
 	tea "charm.land/bubbletea/v2"
+	"github.com/google/uuid"
 )
 
 // dialog is what stands below the log while something is to be chosen, confirmed or noted. Esc leaves it.
@@ -19,6 +21,8 @@ type dialog interface {
 	lines(m *screen, width, height int) ([]string, *tea.Cursor)
 	// keys returns what its keys do.
 	keys(m *screen) []hint
+	// escape returns what Esc leads to: nothing, or what it must not or cannot leave.
+	escape() dialog
 	// quits reports whether Ctrl+C is meant for the dialog.
 	quits() bool
 }
@@ -88,6 +92,8 @@ func (p *picker) other(_ *screen, msg tea.Msg) tea.Cmd {
 	return nil
 }
 
+func (p *picker) escape() dialog { return nil }
+
 func (p *picker) quits() bool { return false }
 
 func (p *picker) lines(m *screen, width, height int) ([]string, *tea.Cursor) {
@@ -126,6 +132,8 @@ type confirm struct {
 	text func() string
 	yes  func() tea.Cmd
 	last bool // whether it asks about quitting, where pressing Ctrl+C again means yes
+	// What stood there before, when that comes back.
+	behind dialog
 }
 
 func (c *confirm) press(m *screen, key tea.KeyPressMsg) tea.Cmd {
@@ -138,6 +146,8 @@ func (c *confirm) press(m *screen, key tea.KeyPressMsg) tea.Cmd {
 }
 
 func (c *confirm) other(*screen, tea.Msg) tea.Cmd { return nil }
+
+func (c *confirm) escape() dialog { return c.behind }
 
 func (c *confirm) quits() bool { return c.last }
 
@@ -153,52 +163,108 @@ func (c *confirm) keys(m *screen) []hint {
 	return []hint{{"Enter", m.texts.Screen.KeyConfirm}, {"Esc", m.texts.Screen.KeyBack}}
 }
 
-// sheet is a text to write, below what is known already. It stays until what was written is safe.
+// sheet is a text to write about a conversation, below what is known already. It stays until what was written
+// is safe.
 type sheet struct {
+	about  *screenConversation
 	title  func() string
 	above  func() []string // what is shown above, a paragraph each
 	hint   func() string   // what stands where nothing is written
 	agreed *bool           // whether the customer agreed, where that is asked
 	empty  bool            // whether nothing may be written
-	save   func(text string) tea.Cmd
+	save   func(requestID, text string) tea.Cmd
 	does   func() string // what Enter does
 
 	input  textarea.Model
 	failed string // why it could not be saved
 	saving bool
+
+	// What was to be saved last, and under which request id. When the answer is lost, it may have been saved; the
+	// id stays until something else is to be saved, so that trying again never doubles it.
+	tried     string
+	requestID string
 }
 
-func newSheet() *sheet {
-	s := &sheet{input: newInput()}
+func newSheet(about *screenConversation) *sheet {
+	s := &sheet{about: about, input: newInput()}
 	s.input.MaxHeight = 4
 	return s
 }
 
+// writing returns the sheet that stands there, maybe behind the question about quitting, or nil.
+func (m *screen) writing() *sheet {
+	stands := m.dialog
+	if asks, ok := stands.(*confirm); ok {
+		stands = asks.behind
+	}
+	s, _ := stands.(*sheet)
+	return s
+}
+
+// done takes a sheet away whose text is safe.
+func (m *screen) done(s *sheet) {
+	asks, ok := m.dialog.(*confirm)
+	switch {
+	case m.writing() != s:
+	case ok:
+		asks.behind = nil
+	default:
+		m.dialog = nil
+	}
+	m.tidy(s.about)
+}
+
+// holds reports whether something is lost when the sheet is taken away.
+func (s *sheet) holds() bool { return s.saving || strings.TrimSpace(s.input.Value()) != "" }
+
 func (s *sheet) press(m *screen, key tea.KeyPressMsg) tea.Cmd {
-	switch key.Keystroke() {
-	case "enter":
-		text := strings.TrimSpace(s.input.Value())
-		if s.saving || text == "" && !s.empty || !m.connected() {
-			return nil
-		}
-		s.saving, s.failed = true, ""
-		return s.save(text)
-	case "tab":
-		if s.agreed != nil {
-			*s.agreed = !*s.agreed
-			return nil
-		}
+	switch pressed := key.Keystroke(); {
+	case pressed == "f10", pressed == "ctrl+c", pressed == "ctrl+q":
+		return m.quit()
+	case s.saving: // what is written now would be neither here nor there
+		return nil
+	case pressed == "enter":
+		return s.submit(m)
+	case pressed == "tab" && s.agreed != nil:
+		*s.agreed = !*s.agreed
+		return nil
 	}
 	return s.other(m, key)
 }
 
+// submit saves what was written.
+func (s *sheet) submit(m *screen) tea.Cmd {
+	text := strings.TrimSpace(s.input.Value())
+	if text == "" && !s.empty || !m.connected() {
+		return nil
+	}
+	tries := fmt.Sprintf("%t %s", s.agreed != nil && *s.agreed, text)
+	if s.requestID == "" || s.tried != tries {
+		s.tried, s.requestID = tries, uuid.NewString()
+	}
+	s.saving, s.failed = true, ""
+	return s.save(s.requestID, text)
+}
+
 func (s *sheet) other(_ *screen, msg tea.Msg) tea.Cmd {
+	if s.saving {
+		return nil
+	}
 	var command tea.Cmd
 	s.input, command = s.input.Update(msg)
 	return command
 }
 
-func (s *sheet) quits() bool { return false }
+// escape leaves the sheet, but not while it is being saved: should that fail, the text must still be here.
+func (s *sheet) escape() dialog {
+	if s.saving {
+		return s
+	}
+	return nil
+}
+
+// Ctrl+C is no way to throw away a text.
+func (s *sheet) quits() bool { return s.holds() }
 
 func (s *sheet) lines(m *screen, width, height int) ([]string, *tea.Cursor) {
 	lines := []string{rule(width, s.title(), lookTitle)}
@@ -211,6 +277,9 @@ func (s *sheet) lines(m *screen, width, height int) ([]string, *tea.Cursor) {
 			box = "[x] "
 		}
 		below = append(below, row(width, lookPlain, []span{{" " + box + m.texts.Screen.Agreed, lookPlain}, {"  Tab", lookFaint}}, nil))
+	}
+	if s.saving {
+		below = append(below, plainRow(width, lookNotice, " "+m.texts.Screen.StillSaving))
 	}
 	if s.failed != "" {
 		for _, line := range wrapped(s.failed, width-2) {
@@ -238,6 +307,9 @@ func (s *sheet) lines(m *screen, width, height int) ([]string, *tea.Cursor) {
 }
 
 func (s *sheet) keys(m *screen) []hint {
+	if s.saving {
+		return []hint{{"F10", m.texts.Screen.KeyQuit}}
+	}
 	hints := []hint{{"Enter", s.does()}}
 	if s.agreed != nil {
 		hints = append(hints, hint{"Tab", m.texts.Screen.KeyAgreed})
@@ -245,10 +317,12 @@ func (s *sheet) keys(m *screen) []hint {
 	return append(hints, hint{"Esc", m.texts.Screen.KeyCancel})
 }
 
-// fail tells in the sheet why it could not be saved. What was written stays.
+// fail tells in the sheet why it could not be saved. What was written stays, and is shown again should a
+// question stand before it: its answer may be another one now.
 func (s *sheet) fail(m *screen) func(error) tea.Cmd {
 	return func(err error) tea.Cmd {
 		s.saving, s.failed = false, m.refusal(err)
+		m.dialog = s
 		return nil
 	}
 }

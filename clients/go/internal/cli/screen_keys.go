@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -63,9 +64,20 @@ func (m *screen) run(one action) tea.Cmd {
 	return one.do(m)
 }
 
+// nobodyHere tells that nothing is open, and what can be done about that.
 func (m *screen) nobodyHere() tea.Cmd {
-	m.warn(func() string { return fill(m.texts.Screen.NobodyHere, "take", "F3", "choose", "F4") })
+	m.warn(func() string {
+		if len(m.conversations) > 0 {
+			return m.nothingOpen()
+		}
+		return fill(m.texts.Screen.NobodyHere, "take", "F3", "choose", "F4")
+	})
 	return nil
+}
+
+// nothingOpen tells how to open one of the conversations.
+func (m *screen) nothingOpen() string {
+	return fill(m.texts.Screen.NothingOpen, "next", "Ctrl+N", "number", "Alt+1…9")
 }
 
 // press takes in a key.
@@ -76,7 +88,7 @@ func (m *screen) press(key tea.KeyPressMsg) tea.Cmd {
 	}
 	if m.dialog != nil {
 		if pressed == "esc" || pressed == "ctrl+c" && !m.dialog.quits() {
-			m.dialog = nil
+			m.dialog = m.dialog.escape()
 			return nil
 		}
 		return m.dialog.press(m, key)
@@ -102,10 +114,13 @@ func (m *screen) press(key tea.KeyPressMsg) tea.Cmd {
 	if key.Text == "?" && m.input.Value() == "" {
 		return m.showHelp()
 	}
-	if m.current == nil {
-		return nil
+	if m.current != nil {
+		return m.edit(key)
 	}
-	return m.edit(key)
+	if key.Text != "" {
+		return m.nobodyHere()
+	}
+	return nil
 }
 
 // move takes in the keys that go about, and reports whether it was one.
@@ -206,13 +221,18 @@ func (m *screen) toggleSound() tea.Cmd {
 	return m.ring()
 }
 
-// putAwayCurrent takes what has ended off the screen.
+// putAwayCurrent takes what has ended off the screen, and opens what stood beside it.
 func (m *screen) putAwayCurrent() tea.Cmd {
 	if !m.current.removed {
 		m.warn(func() string { return m.texts.Screen.NotOffered })
 		return nil
 	}
+	at := slices.Index(m.conversations, m.current)
 	m.putAway(m.current)
+	m.left = nil
+	if len(m.conversations) > 0 {
+		m.open(m.conversations[min(at, len(m.conversations)-1)])
+	}
 	return nil
 }
 
@@ -227,16 +247,22 @@ func (m *screen) connected() bool {
 }
 
 func (m *screen) takeNext() tea.Cmd {
-	return m.takeBy(func(ctx context.Context) (*kuplav1.Conversation, error) { return m.service.TakeNext(ctx) })
+	return m.takeBy(wish{what: "take next"}, func(ctx context.Context, requestID string) (*kuplav1.Conversation, error) {
+		return m.service.TakeNext(ctx, requestID)
+	})
 }
 
-// takeBy takes somebody and opens the conversation.
-func (m *screen) takeBy(take func(context.Context) (*kuplav1.Conversation, error)) tea.Cmd {
+// takeBy takes somebody and opens the conversation. The answer may come seconds later: who has gone on with
+// something else by then is only told, lest the rest of what they write goes to another than its beginning.
+func (m *screen) takeBy(
+	wanted wish, take func(ctx context.Context, requestID string) (*kuplav1.Conversation, error),
+) tea.Cmd {
 	if !m.connected() {
 		return nil
 	}
-	return m.call(func(ctx context.Context) (func() tea.Cmd, error) {
-		taken, err := take(ctx)
+	before, written := m.current, m.written
+	return m.once(wanted, func(ctx context.Context, requestID string) (func() tea.Cmd, error) {
+		taken, err := take(ctx, requestID)
 		return func() tea.Cmd {
 			if taken == nil {
 				m.tell(func() string { return m.texts.NobodyToTake })
@@ -245,6 +271,14 @@ func (m *screen) takeBy(take func(context.Context) (*kuplav1.Conversation, error
 			one := m.conversation(taken.GetId())
 			if one.snapshot == nil {
 				one.learn(&kuplav1.ConversationSnapshot{Conversation: taken})
+			}
+			waits := m.current == before && m.written == written && m.input.Value() == "" && m.dialog == nil
+			if m.current != one && !waits {
+				m.tell(func() string {
+					return fill(m.texts.Screen.TookAside,
+						"number", one.number, "name", one.people.customer(), "key", openKey(one))
+				})
+				return nil
 			}
 			m.open(one)
 			m.tell(func() string {
@@ -255,24 +289,34 @@ func (m *screen) takeBy(take func(context.Context) (*kuplav1.Conversation, error
 	})
 }
 
+// openKey returns the key that opens a conversation, or leads to it.
+func openKey(one *screenConversation) string {
+	if one.number > 9 {
+		return "Ctrl+N"
+	}
+	return fmt.Sprintf("Alt+%d", one.number)
+}
+
+// unsent reports whether something that was written has not reached the service.
+func (m *screen) unsent() bool {
+	s := m.writing()
+	return s != nil && s.holds() || slices.ContainsFunc(m.conversations, (*screenConversation).unsent)
+}
+
 // quit ends the program, after asking when something is left.
 func (m *screen) quit() tea.Cmd {
 	m.keepDraft()
-	unsent := false
-	for _, one := range m.conversations {
-		unsent = unsent || one.unsent()
-	}
-	if m.openCount() == 0 && !unsent {
+	if m.openCount() == 0 && !m.unsent() {
 		return tea.Quit
 	}
 	m.dialog = &confirm{
-		last: true,
+		last: true, behind: m.dialog,
 		text: func() string {
 			var parts []string
 			if count := m.openCount(); count > 0 {
 				parts = append(parts, fill(m.texts.Screen.QuitConfirm, "count", count))
 			}
-			if unsent {
+			if m.unsent() {
 				parts = append(parts, m.texts.Screen.QuitUnsent)
 			}
 			return strings.Join(parts, "\n")

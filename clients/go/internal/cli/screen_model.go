@@ -3,11 +3,14 @@ package cli
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/textarea"
 	tea "charm.land/bubbletea/v2"
+	"github.com/google/uuid"
 
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
@@ -16,25 +19,20 @@ import (
 // screenService is what the screen asks of the service. What happens on the desk comes by messages.
 type screenService interface {
 	SetAvailability(ctx context.Context, availability kuplav1.Availability) (*kuplav1.Professional, error)
-	TakeNext(ctx context.Context, queueIDs ...string) (*kuplav1.Conversation, error)
-	Take(ctx context.Context, conversationID string) (*kuplav1.Conversation, error)
-	TransferToQueue(
-		ctx context.Context, conversationID, queueID string, options kupla.TransferOptions,
-	) (*kuplav1.Conversation, error)
-	TransferToProfessional(
-		ctx context.Context, conversationID, professionalID string, options kupla.TransferOptions,
-	) (*kuplav1.Conversation, error)
-	ReturnToQueue(ctx context.Context, conversationID string) (*kuplav1.Conversation, error)
-	Invite(ctx context.Context, conversationID, professionalID string) (*kuplav1.Conversation, error)
-	Close(ctx context.Context, conversationID string, reason kuplav1.CloseReason) (*kuplav1.Conversation, error)
-	AddNote(ctx context.Context, conversationID, text string) (*kuplav1.CaseNote, error)
+	TakeNext(ctx context.Context, requestID string) (*kuplav1.Conversation, error)
+	Take(ctx context.Context, conversationID, requestID string) (*kuplav1.Conversation, error)
+	Transfer(ctx context.Context, req *kuplav1.TransferConversationRequest) error
+	ReturnToQueue(ctx context.Context, conversationID, requestID string) error
+	Invite(ctx context.Context, conversationID, requestID, professionalID string) error
+	Close(ctx context.Context, conversationID, requestID string, reason kuplav1.CloseReason) error
+	AddNote(ctx context.Context, conversationID, requestID, text string) error
+	Leave(ctx context.Context, conversationID, requestID string) error
 	Notes(ctx context.Context, conversationID string) iter.Seq2[*kuplav1.CaseNote, error]
 	CannedReplies(ctx context.Context, queueID string) iter.Seq2[*kuplav1.CannedReply, error]
 
 	Send(ctx context.Context, conversationID, requestID, text string) (*kuplav1.Event, error)
 	SetTyping(ctx context.Context, conversationID string) error
 	MarkRead(ctx context.Context, conversationID string, sequence int32) error
-	Leave(ctx context.Context, conversationID string) error
 }
 
 // The messages of the screen, beside those of the terminal.
@@ -69,8 +67,10 @@ type screen struct {
 	colleagues    []*kuplav1.Professional
 	waiting       []*kuplav1.Waiting
 	conversations []*screenConversation
-	current       *screenConversation
+	current       *screenConversation               // what is written goes there; nil while nothing is open
+	left          *screenConversation               // what was open until it left the desk, while nothing is open
 	caughtUp      bool                              // whether everything that had happened at the start is known
+	started       bool                              // whether it once was
 	canned        map[string][]*kuplav1.CannedReply // by queue
 
 	connection connection
@@ -78,7 +78,9 @@ type screen struct {
 	silent     bool
 	rang       time.Time
 	typed      time.Time // when the service was last told of typing
+	written    int       // how often the line was written in
 	calls      int       // under way
+	wishes     map[wish]*asked
 
 	input    textarea.Model
 	dialog   dialog // nil when there is none
@@ -116,6 +118,8 @@ const (
 	noticeLasts, badNoticeLasts = 6 * time.Second, 15 * time.Second
 	// soundRests is the least time between two sounds.
 	soundRests = 2 * time.Second
+	// wishLasts is how long trying again counts as the same wish. Later the same may be wanted anew.
+	wishLasts = time.Minute
 	// longestMessage is what the contract allows in one message.
 	longestMessage = 4000
 )
@@ -123,7 +127,7 @@ const (
 func newScreen(ctx context.Context, a *app, service screenService, queues []*kuplav1.QueueWithStatus) *screen {
 	m := &screen{
 		app: a, ctx: ctx, service: service, clock: time.Now, focused: true, queues: queues,
-		canned: make(map[string][]*kuplav1.CannedReply), width: 80, height: 24,
+		canned: make(map[string][]*kuplav1.CannedReply), wishes: make(map[wish]*asked), width: 80, height: 24,
 	}
 	m.now = m.clock()
 	m.input = newInput()
@@ -188,11 +192,54 @@ func (m *screen) warn(text func() string) {
 
 // call makes a call beside the screen. Its result runs in Update, unless the call failed, which is told.
 func (m *screen) call(call func(context.Context) (result func() tea.Cmd, err error)) tea.Cmd {
-	return m.callOr(call, func(err error) tea.Cmd {
-		m.warn(func() string { return fill(m.texts.CommandFailed, "reason", m.refusal(err)) })
+	return m.callOr(call, m.tellFailure)
+}
+
+// tellFailure tells that what was asked for did not work.
+func (m *screen) tellFailure(err error) tea.Cmd {
+	m.warn(func() string { return fill(m.texts.CommandFailed, "reason", m.refusal(err)) })
+	return nil
+}
+
+// wish is something that a key asks the service to change.
+type wish struct{ what, conversationID, target string }
+
+// asked is a wish that the service has not answered. When the answer is lost, it may have been fulfilled; its
+// request id stays, so that trying again never does it twice.
+type asked struct {
+	requestID string
+	underWay  bool
+	until     time.Time // how long trying again is a repeat, once it has failed
+}
+
+// once is call for what is done once, however often it is tried. It does nothing while the same is under way.
+func (m *screen) once(
+	wanted wish, call func(ctx context.Context, requestID string) (result func() tea.Cmd, err error),
+) tea.Cmd {
+	one := m.wishes[wanted]
+	if one != nil && one.underWay {
 		return nil
+	}
+	if one == nil || !m.now.Before(one.until) {
+		one = &asked{requestID: uuid.NewString()}
+		m.wishes[wanted] = one
+	}
+	one.underWay = true
+	requestID := one.requestID
+	return m.callOr(func(ctx context.Context) (func() tea.Cmd, error) {
+		then, err := call(ctx, requestID)
+		return func() tea.Cmd {
+			m.forgetWishes(func(_ wish, other *asked) bool { return other == one })
+			return then()
+		}, err
+	}, func(err error) tea.Cmd {
+		one.underWay, one.until = false, m.now.Add(wishLasts)
+		return m.tellFailure(err)
 	})
 }
+
+// forgetWishes forgets what was asked for: asking for it again is something new.
+func (m *screen) forgetWishes(which func(wish, *asked) bool) { maps.DeleteFunc(m.wishes, which) }
 
 // callOr is call with something else to do about a failure.
 func (m *screen) callOr(
@@ -238,7 +285,8 @@ func (m *screen) look() tea.Cmd {
 	}
 }
 
-// open makes a conversation the one in the middle.
+// open makes a conversation the one in the middle, where what is written goes. So nothing but the person's own
+// doing may lead to another one: see putAway and takeBy.
 func (m *screen) open(one *screenConversation) {
 	if m.current == one {
 		return
@@ -247,11 +295,15 @@ func (m *screen) open(one *screenConversation) {
 	if m.current != nil {
 		m.current.newFrom = 0
 	}
-	m.current, m.dialog = one, nil
+	m.current = one
+	if s := m.writing(); s == nil || !s.holds() {
+		m.dialog = nil
+	}
 	if one == nil {
 		m.input.SetValue("")
 		return
 	}
+	m.left = nil
 	if unread := one.unread(m.isSelf(one)); len(unread) > 0 && one.seen > 0 {
 		one.newFrom = unread[0]
 	}
@@ -278,13 +330,18 @@ func (m *screen) find(id string) *screenConversation {
 }
 
 // conversation returns the conversation with the given id. One that is new gets the lowest number that is
-// free, so that the keys with numbers reach it.
+// free, so that the keys with numbers reach it. Not that of the one who was open and has just left: who presses it
+// means that one.
 func (m *screen) conversation(id string) *screenConversation {
 	if one := m.find(id); one != nil {
 		return one
 	}
+	if m.left != nil && m.left.id == id {
+		m.left = nil // it is back
+	}
 	number := 1
-	for slices.ContainsFunc(m.conversations, func(one *screenConversation) bool { return one.number == number }) {
+	has := func(one *screenConversation) bool { return one != nil && one.number == number }
+	for has(m.left) || slices.ContainsFunc(m.conversations, has) {
 		number++
 	}
 	one := newScreenConversation(id, number, m.newPeople(""))
@@ -293,19 +350,20 @@ func (m *screen) conversation(id string) *screenConversation {
 	return one
 }
 
-// putAway takes a conversation off the screen.
+// putAway takes a conversation off the screen. Nothing is opened in its place: the person may be about to write
+// to the one who is gone, and what they write must not go to another.
 func (m *screen) putAway(gone *screenConversation) {
-	at := slices.Index(m.conversations, gone)
-	if at < 0 {
-		return
-	}
 	if m.current == gone {
 		m.open(nil)
+		m.left = gone
 	}
-	m.conversations = slices.Delete(m.conversations, at, at+1)
-	if m.current == nil && len(m.conversations) > 0 {
-		m.open(m.conversations[min(at, len(m.conversations)-1)])
-	}
+	m.conversations = slices.DeleteFunc(m.conversations, func(one *screenConversation) bool { return one == gone })
+}
+
+// leftText tells that a conversation left the desk, and why.
+func (m *screen) leftText(gone *screenConversation) string {
+	return strings.TrimSpace(gone.people.customer() + " " +
+		fill(m.texts.Removed, "number", gone.number, "reason", m.removal(gone.removal)))
 }
 
 // isSelf returns whether a participant of a conversation is the professional at this desk.

@@ -62,6 +62,7 @@ func (m *screen) submit() tea.Cmd {
 	}
 	m.input.SetValue("")
 	one.draft, one.newFrom, one.scroll = "", 0, 0
+	m.written++
 	one.outgoing = append(one.outgoing, &outgoing{requestID: uuid.NewString(), text: text})
 	return m.pump(one)
 }
@@ -147,11 +148,15 @@ func (m *screen) paste(msg tea.PasteMsg) tea.Cmd {
 	if m.dialog != nil {
 		return m.dialog.other(m, msg)
 	}
+	if m.current == nil {
+		return m.nobodyHere()
+	}
 	return m.edit(msg)
 }
 
 // edit lets the line take in a key or a paste, and tells the others that one is writing.
 func (m *screen) edit(msg tea.Msg) tea.Cmd {
+	m.written++
 	before := m.input.Value()
 	var command tea.Cmd
 	m.input, command = m.input.Update(msg)

@@ -27,6 +27,9 @@ type screenAsked struct {
 	taken  *kuplav1.Conversation
 	event  *kuplav1.Event
 	notes  []*kuplav1.CaseNote
+
+	requestIDs  []string // of the calls that have one
+	refuseNotes error    // for listing them
 }
 
 func (s *screenAsked) asked(format string, arguments ...any) error {
@@ -41,45 +44,59 @@ func (s *screenAsked) asked(format string, arguments ...any) error {
 	return err
 }
 
+// by is asked, and writes down the request id.
+func (s *screenAsked) by(requestID, format string, arguments ...any) error {
+	s.requestIDs = append(s.requestIDs, requestID)
+	return s.asked(format, arguments...)
+}
+
 func (s *screenAsked) SetAvailability(_ context.Context, a kuplav1.Availability) (*kuplav1.Professional, error) {
 	return &kuplav1.Professional{Id: "kaisa", DisplayName: "Kaisa Kuvitteellinen", Capacity: 4, Availability: a}, s.asked("availability %s", a)
 }
 
-func (s *screenAsked) TakeNext(context.Context, ...string) (*kuplav1.Conversation, error) {
-	return s.taken, s.asked("take next")
+func (s *screenAsked) TakeNext(_ context.Context, requestID string) (*kuplav1.Conversation, error) {
+	return s.taken, s.by(requestID, "take next")
 }
 
-func (s *screenAsked) Take(_ context.Context, id string) (*kuplav1.Conversation, error) {
-	return s.taken, s.asked("take %s", id)
+func (s *screenAsked) Take(_ context.Context, id, requestID string) (*kuplav1.Conversation, error) {
+	return s.taken, s.by(requestID, "take %s", id)
 }
 
-func (s *screenAsked) TransferToQueue(_ context.Context, id, queue string, o kupla.TransferOptions) (*kuplav1.Conversation, error) {
-	return nil, s.asked("transfer %s to queue %s, %q, agreed %t", id, queue, o.Note, o.CustomerAgreed)
+func (s *screenAsked) Transfer(_ context.Context, req *kuplav1.TransferConversationRequest) error {
+	target := req.GetProfessionalId()
+	if queue := req.GetQueueId(); queue != "" {
+		target = "queue " + queue
+	}
+	return s.by(req.GetRequestId(), "transfer %s to %s, %q, agreed %t", req.GetConversationId(), target, req.GetNote(), req.GetCustomerAgreed())
 }
 
-func (s *screenAsked) TransferToProfessional(_ context.Context, id, to string, o kupla.TransferOptions) (*kuplav1.Conversation, error) {
-	return nil, s.asked("transfer %s to %s, %q, agreed %t", id, to, o.Note, o.CustomerAgreed)
+func (s *screenAsked) ReturnToQueue(_ context.Context, id, requestID string) error {
+	return s.by(requestID, "return %s", id)
 }
 
-func (s *screenAsked) ReturnToQueue(_ context.Context, id string) (*kuplav1.Conversation, error) {
-	return nil, s.asked("return %s", id)
+func (s *screenAsked) Invite(_ context.Context, id, requestID, who string) error {
+	return s.by(requestID, "invite %s to %s", who, id)
 }
 
-func (s *screenAsked) Invite(_ context.Context, id, who string) (*kuplav1.Conversation, error) {
-	return nil, s.asked("invite %s to %s", who, id)
+func (s *screenAsked) Close(_ context.Context, id, requestID string, reason kuplav1.CloseReason) error {
+	return s.by(requestID, "close %s, %s", id, reason)
 }
 
-func (s *screenAsked) Close(_ context.Context, id string, reason kuplav1.CloseReason) (*kuplav1.Conversation, error) {
-	return nil, s.asked("close %s, %s", id, reason)
+func (s *screenAsked) AddNote(_ context.Context, id, requestID, text string) error {
+	return s.by(requestID, "note %s: %s", id, text)
 }
 
-func (s *screenAsked) AddNote(_ context.Context, id, text string) (*kuplav1.CaseNote, error) {
-	return nil, s.asked("note %s: %s", id, text)
+func (s *screenAsked) Leave(_ context.Context, id, requestID string) error {
+	return s.by(requestID, "leave %s", id)
 }
 
 func (s *screenAsked) Notes(_ context.Context, id string) iter.Seq2[*kuplav1.CaseNote, error] {
 	_ = s.asked("notes %s", id)
 	return func(yield func(*kuplav1.CaseNote, error) bool) {
+		if s.refuseNotes != nil {
+			_ = yield(nil, s.refuseNotes)
+			return
+		}
 		for _, note := range s.notes {
 			if !yield(note, nil) {
 				return
@@ -108,8 +125,6 @@ func (s *screenAsked) SetTyping(_ context.Context, id string) error { return s.a
 func (s *screenAsked) MarkRead(_ context.Context, id string, n int32) error {
 	return s.asked("read %s up to %d", id, n)
 }
-
-func (s *screenAsked) Leave(_ context.Context, id string) error { return s.asked("leave %s", id) }
 
 // took returns what was asked since the last time, without what is told by the way.
 func (s *screenAsked) took(except ...string) []string {
@@ -522,7 +537,9 @@ func TestScreenTakes(t *testing.T) {
 	s.types("draft")
 	s.keys("f3")
 	s.asks("take next")
-	s.sees("3 Uusi Asiakas ● here", "▌3", "Uusi Asiakas", "You took [3] Uusi Asiakas.")
+	s.sees("1 Matti Malli ● here", "draft", "You took [3] Uusi Asiakas. Alt+3 opens it.") // nobody is led away from a text
+	s.keys("alt+3")
+	s.sees("3 Uusi Asiakas ● here", "▌3", "Uusi Asiakas")
 	s.misses("draft")
 	if s.rings != 0 {
 		t.Error("one's own take is no news")

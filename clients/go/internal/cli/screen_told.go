@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"strings"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -87,7 +87,7 @@ func (m *screen) learnDesk(snapshot *kuplav1.DeskSnapshot) {
 		one.learn(conversation)
 		one.stale, one.removed = false, false
 	}
-	for _, one := range m.conversations {
+	for _, one := range slices.Clone(m.conversations) { // removing changes it
 		if one.stale {
 			one.stale = false
 			m.remove(one.id, kuplav1.RemovalReason_REMOVAL_REASON_UNSPECIFIED)
@@ -97,8 +97,10 @@ func (m *screen) learnDesk(snapshot *kuplav1.DeskSnapshot) {
 
 // catchUp takes in that everything that had happened is known.
 func (m *screen) catchUp() {
-	m.caughtUp = true
-	if m.current == nil && len(m.conversations) > 0 {
+	first := !m.started
+	m.caughtUp, m.started = true, true
+	// Later, whoever has nothing open may be about to write to the one who was.
+	if first && m.current == nil && m.dialog == nil && len(m.conversations) > 0 {
 		m.open(m.conversations[0])
 	}
 }
@@ -172,19 +174,29 @@ func (m *screen) remove(id string, reason kuplav1.RemovalReason) {
 		return
 	}
 	one.removed, one.removal = true, reason
+	// Should it come back, or should more be taken, that is something new.
+	m.forgetWishes(func(old wish, answer *asked) bool {
+		return old.conversationID == id || old.conversationID == "" && !answer.underWay
+	})
 	one.typing = make(map[string]time.Time)
 	if m.current == one {
 		m.keepDraft()
 	}
-	number, name := one.number, one.people.customer()
 	if reason != kuplav1.RemovalReason_REMOVAL_REASON_CLOSED {
-		if !one.unsent() {
-			m.putAway(one)
-		}
-		m.tell(func() string {
-			return strings.TrimSpace(name + " " + fill(m.texts.Removed, "number", number, "reason", m.removal(reason)))
-		})
+		m.tidy(one)
+		m.tell(func() string { return m.leftText(one) })
 	}
+}
+
+// tidy puts away what went elsewhere, unless something that was written for it has not reached the service.
+func (m *screen) tidy(one *screenConversation) {
+	if !one.removed || one.removal == kuplav1.RemovalReason_REMOVAL_REASON_CLOSED || one.unsent() {
+		return
+	}
+	if s := m.writing(); s != nil && s.about == one && s.holds() {
+		return
+	}
+	m.putAway(one)
 }
 
 // removal tells why a conversation left the desk.

@@ -414,6 +414,12 @@ func (m *screen) emptyLines(width, height int) []string {
 			lines = append(lines, row(width, lookPlain, []span{{"  ", lookPlain}, {line, look}}, nil))
 		}
 	}
+	if m.left != nil {
+		add(m.leftText(m.left), lookWarn)
+	}
+	if m.caughtUp && len(m.conversations) > 0 {
+		add(m.nothingOpen(), lookStrong)
+	}
 	total, longest := m.waitingTotal()
 	switch {
 	case !m.caughtUp:

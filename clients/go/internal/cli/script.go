@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -123,9 +124,10 @@ func (s *script) conversation(cmd *cobra.Command, args []string) (*kupla.Client,
 		return nil, nil, usageError{fill(s.texts.Script.OtherCredentials,
 			"file", s.credentials, "conversation", state.Credentials.ConversationID)}
 	}
-	if !cmd.Flags().Changed("server") {
-		s.server = state.Server // where the conversation is
+	if cmd.Flags().Changed(settingServer) && s.server != state.Server {
+		return nil, nil, usageError{fill(s.texts.Script.OtherServer, "file", s.credentials, "server", state.Server)}
 	}
+	s.server = state.Server // where the conversation is
 	client := s.client()
 	conversation := client.Resume(*state.Credentials)
 	return client, conversation, nil
@@ -183,7 +185,7 @@ func runWrite[Req, Res proto.Message](ctx context.Context, s *script, client *ku
 	res, err := kupla.Call(ctx, client, w.request, w.call)
 	if err != nil {
 		if id != "" && (kupla.OutcomeUnknown(err) || connect.CodeOf(err) == connect.CodeInternal) {
-			return repeatable{err, id}
+			return repeatable{error: err, requestID: id}
 		}
 		return err
 	}
@@ -192,7 +194,16 @@ func runWrite[Req, Res proto.Message](ctx context.Context, s *script, client *ku
 			return err
 		}
 	}
-	return s.print(res, func() string { return w.words(res) })
+	err = s.print(res, func() string { return w.words(res) })
+	if lost, ok := errors.AsType[lostOutput](err); ok {
+		// Whoever runs the command must not take the change for one that failed, and make it again.
+		shown := codedError{code: ExitFailed, text: fill(s.texts.Script.MadeNotShown, "error", lost.error), cause: err}
+		if id == "" {
+			return shown
+		}
+		return repeatable{error: shown, requestID: id, made: true}
+	}
+	return err
 }
 
 // dryRun is what a dry run prints for programs.
@@ -215,6 +226,7 @@ func (s *script) pretend(ctx context.Context, request proto.Message, check func(
 			return err
 		}
 	}
+	request = withoutSecrets(request)
 	data, err := line(request)
 	if err != nil {
 		return err
@@ -222,6 +234,18 @@ func (s *script) pretend(ctx context.Context, request proto.Message, check func(
 	return s.printValue(dryRun{true, procedureOf(request), rawJSON(data)}, func() string {
 		return fill(s.texts.Script.DryRun, "procedure", procedureOf(request)) + "\n" + fieldsOf(request.ProtoReflect())
 	})
+}
+
+// withoutSecrets returns a request without what opens something: what a dry run prints may end up in a log.
+func withoutSecrets(request proto.Message) proto.Message {
+	shown := proto.Clone(request)
+	message := shown.ProtoReflect()
+	for _, name := range []protoreflect.Name{"feedback_token", "access_token"} {
+		if field := message.Descriptor().Fields().ByName(name); field != nil {
+			message.Clear(field)
+		}
+	}
+	return shown
 }
 
 // fieldsOf lists the fields of a message that are set.

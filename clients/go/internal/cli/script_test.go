@@ -2,9 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"connectrpc.com/connect/v2"
@@ -231,6 +234,188 @@ func TestOutputThatIsLost(t *testing.T) {
 	}
 }
 
+// A change whose answer cannot be written is told to be made, with the id that brings the answer again.
+func TestAnswerThatIsLost(t *testing.T) {
+	f := newFake(t)
+	for _, form := range outputs {
+		errors := newOutput()
+		code := Run(t.Context(), []string{"conversation", "start", "demo", "--output", form, "--language", "en", "--server", f.listener.URL},
+			strings.NewReader(""), fullDisk{}, errors, func(string) string { return "" })
+		var id string
+		f.change(func() {
+			for started := range f.starts {
+				id = started
+			}
+			clear(f.starts)
+		})
+		if code != ExitFailed || !strings.Contains(errors.String(), "The change was made") || !strings.Contains(errors.String(), id) {
+			t.Errorf("%s: exit code %d, %s", form, code, errors)
+		}
+		if strings.Contains(errors.String(), "may or may not") {
+			t.Errorf("%s: what was made is told to be unknown: %s", form, errors)
+		}
+	}
+	for _, args := range [][]string{{"queues"}, {"queues", "watch", "--once"}, {"config", "get", "server"}} {
+		code := Run(t.Context(), append(args, "--server", f.listener.URL), strings.NewReader(""), fullDisk{}, newOutput(),
+			func(string) string { return "" })
+		if code != ExitFailed {
+			t.Errorf("%v: exit code %d though nothing was written", args, code)
+		}
+	}
+}
+
+// A first attempt that was lost is not forgotten over what a proxy says to the second one.
+func TestLostAttemptIsNotForgotten(t *testing.T) {
+	var calls atomic.Int32
+	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			panic(http.ErrAbortHandler) // the connection breaks
+		}
+		http.NotFound(w, r)
+	}))
+	proxy.Config.Protocols = new(http.Protocols)
+	proxy.Config.Protocols.SetUnencryptedHTTP2(true)
+	proxy.Start()
+	defer proxy.Close()
+	r := runs(t, map[string]string{"KUPLA_TOKEN": "staff"}, "", "conversation", "send", "c1", "Hei", "--server", proxy.URL)
+	r.wants(t, ExitUnknownOutcome, "It may or may not have been done.", "--request-id ")
+	if calls.Load() != 2 {
+		t.Errorf("%d calls", calls.Load())
+	}
+}
+
+// A list that goes on after a restored backup does not leave out what replaced the events that were told.
+func TestEventsAfterARestoredBackup(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	f.change(func() {
+		one := f.begin("demo", "fi", "Testi")
+		for _, text := range []string{"one", "two", "three", "four"} {
+			one.add("customer", posted(text))
+		}
+	})
+	cursor := filepath.Join(home, "cursor")
+	list := func(code int) *session {
+		t.Helper()
+		s := start(t, f, home, "conversation", "events", "c1", "--cursor-file", cursor, "--token", "staff")
+		s.ends(code)
+		return s
+	}
+	list(ExitOK).expect("one", "four")
+	f.change(func() { f.conversations[0].add("customer", posted("five")) })
+	s := list(ExitOK)
+	s.expect("five")
+	s.never("four")
+	kept := read(t, cursor)
+
+	// The backup has three events; the third is another one when it is written again.
+	f.change(func() {
+		one := f.conversations[0]
+		one.log = one.log[:3]
+	})
+	s = list(ExitFailed)
+	s.complains("restored from a backup", cursor)
+	f.change(func() {
+		for _, text := range []string{"other three", "other four", "other five", "other six"} {
+			f.conversations[0].add("customer", posted(text))
+		}
+	})
+	s = list(ExitFailed)
+	s.complains("restored from a backup", "after event 6")
+	s.never("other six")
+	if read(t, cursor) != kept {
+		t.Errorf("the cursor moved: %s", read(t, cursor))
+	}
+	if err := os.Remove(cursor); err != nil {
+		t.Fatal(err)
+	}
+	list(ExitOK).expect("one", "other three", "other six")
+}
+
+// The cursor of a desk is refused to another professional: what happened on theirs would be left out.
+func TestCursorOfAnotherDesk(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	cursor := filepath.Join(home, "cursor")
+	args := []string{"desk", "watch", "--cursor-file", cursor, "--token", "staff", "--output", "json"}
+	for range 2 {
+		s := start(t, f, home, args...)
+		s.expect(`"snapshot"`)
+		s.stop()
+		s.ends(ExitOK)
+	}
+	f.change(func() { f.self.Id = "venla" })
+	s := start(t, f, home, args...)
+	s.ends(ExitFailed)
+	s.complains("is of something else", "@aino")
+	s.never(`"snapshot"`)
+}
+
+// The key to a conversation goes to the server that gave it, and to no other.
+func TestKeyIsSentToItsServerOnly(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file := filepath.Join(home, "chat.json")
+	start(t, f, home, "conversation", "start", "demo", "--credentials-file", file).ends(ExitOK)
+	var calls atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	defer other.Close()
+	s := start(t, f, home, "conversation", "get", "--credentials-file", file, "--server", other.URL)
+	s.ends(ExitUsage)
+	s.complains(f.listener.URL, "Leave --server out")
+	if calls.Load() != 0 {
+		t.Error("the other server was called")
+	}
+	start(t, f, home, "conversation", "get", "--credentials-file", file, "--server", f.listener.URL+"/").ends(ExitOK)
+	startWith(t, f, map[string]string{"HOME": home, "KUPLA_SERVER": other.URL}, "conversation", "get", "--credentials-file", file).ends(ExitOK)
+}
+
+// A start whose answer was lost is not forgotten over another text under its id.
+func TestStartWithAnotherText(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file, id := filepath.Join(home, "chat.json"), newRequestID()
+	f.loseStarts = 1
+	args := []string{"conversation", "start", "demo", "--credentials-file", file, "--request-id", id}
+	start(t, f, home, append(args, "--message", "Hei", "--retry-for", "0s")...).ends(ExitUnknownOutcome)
+	f.change(func() { f.refuseStart = []error{refusal(connect.CodeInvalidArgument, "REQUEST_ID_REUSED", nil)} })
+	s := start(t, f, home, append(args, "--message", "Moi")...)
+	s.ends(ExitFailed)
+	s.complains("has not been answered yet")
+	f.change(func() { f.refuseStart = nil })
+	start(t, f, home, append(args, "--message", "Hei")...).ends(ExitOK)
+	if state, err := readChat(file); err != nil || state.Credentials == nil || len(f.conversations) != 1 {
+		t.Errorf("kept %+v, %v", state, err)
+	}
+}
+
+// A dry run does not print what opens a survey.
+func TestDryRunKeepsSecrets(t *testing.T) {
+	f := newFake(t)
+	for _, form := range outputs {
+		s := start(t, f, t.TempDir(), "feedback", "submit", "--dry-run", "--output", form,
+			"--feedback-token", strings.Repeat("s3cret-", 7), "--score", "recommend=9")
+		s.ends(ExitOK)
+		s.expect("SubmitFeedback")
+		s.never("s3cret")
+	}
+}
+
+// Whoever asks once is told when the service cannot answer, and does not wait for ever.
+func TestWatchingQueuesOnceEnds(t *testing.T) {
+	f := newFake(t)
+	f.watchFails = connect.NewError(connect.CodeUnavailable, "")
+	start(t, f, t.TempDir(), "queues", "watch", "--once", "--output", "json").ends(ExitUnreachable)
+}
+
+// Whether somebody may pause a queue or set their availability is found out without a stream: an open desk is a
+// professional at work.
+func TestDryRunsOpenNoDesk(t *testing.T) {
+	f := newFake(t)
+	start(t, f, t.TempDir(), "desk", "availability", "away", "--dry-run", "--token", "staff").ends(ExitOK)
+	f.change(func() {
+		if f.desks != 0 {
+			t.Errorf("%d desks were opened", f.desks)
+		}
+	})
+}
+
 // fullDisk is an output that takes nothing.
 type fullDisk struct{}
 
@@ -288,9 +473,16 @@ func TestWrongCatalogues(t *testing.T) {
 		"- a\n":                              "there is nothing in it",
 		"queues:\n  - id: a\n  languages: x": "line 1",
 		"default_notice: &x {fi: a}\nqueues: [{notice: *x}]\n": ":2:19",
-		"queues:\n - id: [\n":           "line",
-		"queues:\n  - kapacity: 1\n":    ":2:5 unknown field",
-		"queues:\n  - capacity: many\n": ":2:15",
+		"queues:\n - id: [\n":                                       "line",
+		"queues:\n  - kapacity: 1\n":                                ":2:5 unknown field",
+		"queues:\n  - capacity: many\n":                             ":2:15",
+		"default_phone: '1'\nqueues: []\ndefault_phone: '2'\n":      "-:3: default_phone is there twice, first on line 1",
+		"default_phone: '1'\ndefaultPhone: '2'\n":                   "-:2: defaultPhone is there twice, first on line 1",
+		"queues:\n  - id: a\n    capacity: 1\n    capacity: 2\n":    "-:4: capacity is there twice, first on line 3",
+		"default_phone: '1'\n---\ndefault_phone: '2'\n":             "another YAML document begins",
+		"default_phone: '1'\n---\n":                                 "another YAML document begins",
+		"default_phone: '1'\n---\n[\n":                              "another YAML document begins",
+		`{"catalogue": {"defaultPhone": "1", "defaultPhone": "2"}}`: "-:1: defaultPhone is there twice",
 	} {
 		a.stdin = strings.NewReader(text)
 		_, err := a.readCatalogue([]string{"-"})

@@ -25,11 +25,12 @@ type screenTexts struct {
 	LeftBy                                                                                       map[kuplav1.LeaveReason]string
 
 	// The line to write on.
-	WritePlaceholder, CannotWrite, TooLong string
+	WritePlaceholder, CannotWrite, TooLong, NothingOpen string
 
 	// The state of things.
-	Connecting, Connected, Reconnecting, ReconnectingNow, Stopped, WaitingNews, ArrivalNews, Took, Restored string
-	LanguageNow, SoundOn, SoundOffNow, NothingToRetry, NotOffered, NoConnection, NobodyHere, TooSmall       string
+	Connecting, Connected, Reconnecting, ReconnectingNow, Stopped, WaitingNews, ArrivalNews, Took, TookAside string
+	LanguageNow, SoundOn, SoundOffNow, NothingToRetry, NotOffered, NoConnection, NobodyHere, TooSmall        string
+	Restored                                                                                                 string
 
 	// Keys and what they do, in the bar and in the menu.
 	KeyHelp, KeyAvailability, KeyTake, KeyChoose, KeyCanned, KeyTransfer, KeyNote, KeyClose, KeyMenu, KeyQuit string
@@ -43,7 +44,7 @@ type screenTexts struct {
 	WaitingItem                                                                                    string
 	TransferQueue, TransferColleague, TransferNoteTitle, Agreed, NotePlaceholder                   string
 	CloseConfirm, ReturnConfirm, LeaveConfirm, QuitConfirm, QuitUnsent                             string
-	NoteTitle, NoteWritePlaceholder, NotesLoading                                                  string
+	NoteTitle, NoteWritePlaceholder, NotesLoading, StillSaving                                     string
 
 	// The help.
 	HelpTitle, HelpKeysTitle, HelpMarksTitle, HelpMarks string

@@ -54,6 +54,7 @@ var screenTextsEnglish = screenTexts{
 	WritePlaceholder: "Write to {name}…",
 	CannotWrite:      "You cannot write here any more. {key} clears it away.",
 	TooLong:          "{count}/{limit} characters: too long to send as one",
+	NothingOpen:      "No conversation is open, so nothing you type is sent to anybody. {next} opens the first one, {number} the one with that number.",
 
 	Connecting:      "Connecting to {server}…",
 	Connected:       "Connected",
@@ -63,6 +64,7 @@ var screenTextsEnglish = screenTexts{
 	WaitingNews:     "Somebody new is waiting: {queue}.",
 	ArrivalNews:     "[{number}] {name} came to your desk, {queue}.",
 	Took:            "You took [{number}] {name}.",
+	TookAside:       "You took [{number}] {name}. {key} opens it.",
 	Restored:        "The service was restored. Everything is shown as it is now.",
 	LanguageNow:     "The language of the screen is now English.",
 	SoundOn:         "A sound tells of new messages, and of those who wait while you are available.",
@@ -128,6 +130,7 @@ var screenTextsEnglish = screenTexts{
 	NoteTitle:            "Notes about {name}, seen by staff only",
 	NoteWritePlaceholder: "A new note…",
 	NotesLoading:         "Fetching the notes…",
+	StillSaving:          "Saving. A moment…",
 
 	HelpTitle:      "Help",
 	HelpKeysTitle:  "Keys",

@@ -54,6 +54,7 @@ var screenTextsFinnish = screenTexts{
 	WritePlaceholder: "Viesti: {name}…",
 	CannotWrite:      "Tähän ei voi enää kirjoittaa. {key} siivoaa sen pois.",
 	TooLong:          "{count}/{limit} merkkiä: liian pitkä yhdeksi viestiksi",
+	NothingOpen:      "Mitään keskustelua ei ole avoinna, joten kirjoittamasi ei mene kenellekään. {next} avaa ensimmäisen, {number} sen, jolla on se numero.",
 
 	Connecting:      "Otetaan yhteyttä: {server}…",
 	Connected:       "Yhteys on kunnossa",
@@ -63,6 +64,7 @@ var screenTextsFinnish = screenTexts{
 	WaitingNews:     "Jonoon tuli uusi odottaja: {queue}.",
 	ArrivalNews:     "[{number}] {name} tuli työpöydällesi, {queue}.",
 	Took:            "Otit keskustelun [{number}] {name}.",
+	TookAside:       "Otit keskustelun [{number}] {name}. {key} avaa sen.",
 	Restored:        "Palvelu on palautettu. Kaikki näytetään niin kuin se on nyt.",
 	LanguageNow:     "Näytön kieli on nyt suomi.",
 	SoundOn:         "Ääni kertoo uusista viesteistä ja, kun olet vapaana, uusista odottajista.",
@@ -128,6 +130,7 @@ var screenTextsFinnish = screenTexts{
 	NoteTitle:            "Muistiinpanot: {name}. Vain henkilökunta näkee ne",
 	NoteWritePlaceholder: "Uusi muistiinpano…",
 	NotesLoading:         "Haetaan muistiinpanoja…",
+	StillSaving:          "Tallennetaan. Hetki…",
 
 	HelpTitle:      "Ohje",
 	HelpKeysTitle:  "Näppäimet",

@@ -54,6 +54,7 @@ var screenTextsSwedish = screenTexts{
 	WritePlaceholder: "Skriv till {name}…",
 	CannotWrite:      "Här går det inte längre att skriva. {key} tar bort samtalet ur listan.",
 	TooLong:          "{count}/{limit} tecken: för långt för ett meddelande",
+	NothingOpen:      "Inget samtal är öppet, så det du skriver går inte till någon. {next} öppnar det första, {number} det som har det numret.",
 
 	Connecting:      "Ansluter till {server}…",
 	Connected:       "Förbindelsen fungerar",
@@ -63,6 +64,7 @@ var screenTextsSwedish = screenTexts{
 	WaitingNews:     "En ny väntar i kön: {queue}.",
 	ArrivalNews:     "[{number}] {name} kom till ditt skrivbord, {queue}.",
 	Took:            "Du tog samtalet [{number}] {name}.",
+	TookAside:       "Du tog samtalet [{number}] {name}. {key} öppnar det.",
 	Restored:        "Tjänsten har återställts. Allt visas som det är nu.",
 	LanguageNow:     "Skärmens språk är nu svenska.",
 	SoundOn:         "Ett ljud meddelar nya meddelanden och, när du är ledig, nya väntande.",
@@ -128,6 +130,7 @@ var screenTextsSwedish = screenTexts{
 	NoteTitle:            "Anteckningar om {name}, ses bara av personalen",
 	NoteWritePlaceholder: "En ny anteckning…",
 	NotesLoading:         "Hämtar anteckningarna…",
+	StillSaving:          "Sparas. Ett ögonblick…",
 
 	HelpTitle:      "Hjälp",
 	HelpKeysTitle:  "Tangenter",

@@ -18,15 +18,15 @@ type scriptTexts struct {
 	WordConversation, WordText, WordProfessional, WordFile string
 
 	// Usage errors.
-	TextTwice, TextMissing, WhichConversation, WhichProfessional, WhichAvailability, WhichFile string
-	OtherCredentials, BadRequestID, QueueOrConversation, WhereTo, UntilOrFor, BadMoment        string
-	CredentialsNeeded, FeedbackTokenNeeded, AnswersNeeded, BadAnswer, DaysNeeded, BadOutput    string
+	TextTwice, TextMissing, WhichConversation, WhichProfessional, WhichAvailability, WhichFile       string
+	OtherCredentials, OtherServer, BadRequestID, QueueOrConversation, WhereTo, UntilOrFor, BadMoment string
+	CredentialsNeeded, FeedbackTokenNeeded, AnswersNeeded, BadAnswer, DaysNeeded, BadOutput          string
 
 	// Files.
-	NotRead, NotWritten, StartUnfinished, CredentialsTaken, CursorBroken, CursorOther string
+	NotRead, NotWritten, StartUnfinished, CredentialsTaken, CursorBroken, CursorOther, CursorPast string
 
 	// What came of it.
-	RunAgain, DryRun, DryRunApply, NobodyWaiting string
+	RunAgain, MadeNotShown, AnswerAgain, DryRun, DryRunApply, NobodyWaiting string
 
 	// What happens in a conversation.
 	ConversationStates                                                               map[kuplav1.ConversationState]string
@@ -36,5 +36,6 @@ type scriptTexts struct {
 
 	// The catalogue.
 	NotCatalogue, EmptyCatalogue, MoreProblems, CatalogueValid, NoChanges, AskApply, NotApplied string
+	KeyTwice, SecondDocument, AlreadyApplied                                                    string
 	ChangeKinds                                                                                 map[kuplav1.CatalogueChangeKind]string
 }

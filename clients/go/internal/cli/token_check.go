@@ -78,8 +78,7 @@ func (a *app) checkToken(ctx context.Context) error {
 	if a.inJSON() {
 		return a.printValue(check, nil)
 	}
-	a.printCheck(&check)
-	return nil
+	return a.printCheck(&check)
 }
 
 // checkTimeout is how long all of it may take.
@@ -106,7 +105,7 @@ func (c *tokenCheck) lookAtDesk(ctx context.Context, client *kupla.Client) error
 }
 
 // printCheck prints what the service told, and what it does not tell.
-func (a *app) printCheck(check *tokenCheck) {
+func (a *app) printCheck(check *tokenCheck) error {
 	t := &a.texts.Settings
 	rows := [][]string{{t.CheckServer, check.Server}, {t.CheckSource, check.Source}, {t.CheckValid, t.Yes}}
 	if who := check.Professional; who != nil {
@@ -126,6 +125,5 @@ func (a *app) printCheck(check *tokenCheck) {
 		[]string{t.CheckDesk, yesNo[check.Desk]},
 		[]string{t.CheckFeedback, yesNo[check.Feedback]},
 		[]string{t.CheckCatalogue, yesNo[check.Catalogue]})
-	_, _ = fmt.Fprint(a.stdout, table(rows))
-	_, _ = fmt.Fprintln(a.stdout, t.CheckNotTold)
+	return a.write([]byte(table(rows) + t.CheckNotTold + "\n"))
 }

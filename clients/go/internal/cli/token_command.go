@@ -124,7 +124,8 @@ func (a *app) askToken(ctx context.Context) (string, error) {
 	if !ok {
 		return "", nil
 	}
-	before, err := term.GetState(int(file.Fd()))
+	descriptor := int(file.Fd()) // now: a read that nobody waits for any more may outlast the file
+	before, err := term.GetState(descriptor)
 	if err != nil {
 		return "", err
 	}
@@ -136,14 +137,14 @@ func (a *app) askToken(ctx context.Context) (string, error) {
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		secret, err := term.ReadPassword(int(file.Fd()))
+		secret, err := term.ReadPassword(descriptor)
 		answers <- answer{secret, err}
 	}()
 	select {
 	case got := <-answers:
 		return string(got.secret), got.err
 	case <-ctx.Done():
-		return "", errors.Join(ctx.Err(), term.Restore(int(file.Fd()), before))
+		return "", errors.Join(ctx.Err(), term.Restore(descriptor, before))
 	}
 }
 
