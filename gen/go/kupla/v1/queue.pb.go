@@ -1188,9 +1188,9 @@ func (*WaitEstimate_CannotEstimate) isWaitEstimate_Result() {}
 // Holds a range of waiting times, meant to hold in 8 of 10 cases.
 type WaitRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The shorter end: one wait in ten is expected to be shorter.
+	// The shorter end: at most one wait in eight is expected to be shorter.
 	Low *durationpb.Duration `protobuf:"bytes,1,opt,name=low,proto3" json:"low,omitempty"`
-	// The longer end: one wait in ten is expected to be longer.
+	// The longer end: about one wait in seven is expected to be longer.
 	High          *durationpb.Duration `protobuf:"bytes,2,opt,name=high,proto3" json:"high,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

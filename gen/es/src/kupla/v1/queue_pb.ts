@@ -448,14 +448,14 @@ export const WaitEstimateSchema: GenMessage<WaitEstimate> = /*@__PURE__*/
  */
 export type WaitRange = Message<"kupla.v1.WaitRange"> & {
   /**
-   * The shorter end: one wait in ten is expected to be shorter.
+   * The shorter end: at most one wait in eight is expected to be shorter.
    *
    * @generated from field: google.protobuf.Duration low = 1;
    */
   low?: Duration | undefined;
 
   /**
-   * The longer end: one wait in ten is expected to be longer.
+   * The longer end: about one wait in seven is expected to be longer.
    *
    * @generated from field: google.protobuf.Duration high = 2;
    */
