@@ -147,9 +147,9 @@ BENCH_ARGS ?=
 BENCH := bin/kupla-load bench --kuplad bin/kuplad --revision "$$(git describe --always --dirty 2>/dev/null)"
 
 .PHONY: bench
-bench: bench-build ## Run all Go benchmarks, then load kuplad and a bare relay in turn and write bench/latest.json; takes a quarter of an hour
+bench: bench-build ## Run all Go benchmarks, then load kuplad and a bare relay in turn and write bench/latest.json and docs/performance.md; takes a quarter of an hour
 	$(GO) test -run '^$$' -bench . -benchtime 200ms $(BENCH_PKG)
-	$(BENCH) --out bench/latest.json $(BENCH_ARGS)
+	$(BENCH) --out bench/latest.json --document docs/performance.md $(BENCH_ARGS)
 
 .PHONY: bench-short
 bench-short: bench-build ## Run every benchmark and every load once and small, to see that they work

@@ -11,7 +11,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	var b load.Bench
-	var out string
+	var out, document string
 	var check bool
 	c := &cobra.Command{
 		Use:   "bench",
@@ -33,6 +33,11 @@ func benchCommand() *cobra.Command {
 					return err
 				}
 			}
+			if document != "" {
+				if err := report.WriteInto(document); err != nil {
+					return err
+				}
+			}
 			if missed := report.Missed(); check && len(missed) > 0 {
 				return fmt.Errorf("not reached: %s", strings.Join(missed, "; "))
 			}
@@ -47,6 +52,7 @@ func benchCommand() *cobra.Command {
 	f.BoolVar(&b.Short, "short", false, "make everything small and quick, to see that it works")
 	f.StringVar(&b.ProfileDir, "profile", "", "folder for profiles of kuplad under each load, from a round that does not count")
 	f.StringVar(&out, "out", "", "file to write everything to, as JSON")
+	f.StringVar(&document, "document", "", "Markdown file whose figures to write anew")
 	f.BoolVar(&check, "check", false, "fail when something that must be reached is not")
 	return c
 }
