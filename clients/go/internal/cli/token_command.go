@@ -117,34 +117,41 @@ func (a *app) readToken(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// askToken asks for a token at a terminal, without showing it. Ctrl-C only ends ctx, so the terminal is given
-// back here when that comes first.
+// askToken asks for a token at a terminal, without showing it. The terminal is given back also when ctx ends first.
 func (a *app) askToken(ctx context.Context) (string, error) {
 	file, ok := a.stdin.(*os.File)
 	if !ok {
 		return "", nil
 	}
 	descriptor := int(file.Fd()) // now: a read that nobody waits for any more may outlast the file
-	before, err := term.GetState(descriptor)
+	// Before it asks: what is typed as soon as the question stands must not be shown either.
+	before, err := term.MakeRaw(descriptor)
 	if err != nil {
 		return "", err
 	}
-	_, _ = fmt.Fprint(a.stderr, fill(a.texts.Settings.TokenPrompt, "server", a.server)+" ")
-	defer func() { _, _ = fmt.Fprintln(a.stderr) }()
 	type answer struct {
-		secret []byte
+		secret string
 		err    error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		secret, err := term.ReadPassword(descriptor)
+		terminal := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{file, a.stderr}, "")
+		secret, err := terminal.ReadPassword(fill(a.texts.Settings.TokenPrompt, "server", a.server) + " ")
 		answers <- answer{secret, err}
 	}()
 	select {
 	case got := <-answers:
-		return string(got.secret), got.err
+		if errors.Is(got.err, io.EOF) { // Ctrl-C and Ctrl-D, which are no signals now
+			got.err = context.Canceled
+		}
+		return got.secret, errors.Join(got.err, term.Restore(descriptor, before))
 	case <-ctx.Done():
-		return "", errors.Join(ctx.Err(), term.Restore(descriptor, before))
+		err := term.Restore(descriptor, before)
+		_, _ = fmt.Fprintln(a.stderr)
+		return "", errors.Join(ctx.Err(), err)
 	}
 }
 
