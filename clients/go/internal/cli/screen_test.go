@@ -959,3 +959,29 @@ func TestScreenKeysHaveNames(t *testing.T) {
 		}
 	}
 }
+
+// Somebody new is told of also when the count stays, because another was taken meanwhile.
+func TestSomebodyNew(t *testing.T) {
+	waiting := func(count int32, ids ...string) *kuplav1.Waiting {
+		w := &kuplav1.Waiting{QueueId: "dental", Count: count}
+		for _, id := range ids {
+			w.Entries = append(w.Entries, &kuplav1.WaitingEntry{ConversationId: id})
+		}
+		return w
+	}
+	for name, test := range map[string]struct {
+		before, now *kuplav1.Waiting
+		want        bool
+	}{
+		"the first":                  {nil, waiting(1, "a"), true},
+		"nobody":                     {nil, waiting(0), false},
+		"one more":                   {waiting(1, "a"), waiting(2, "a", "b"), true},
+		"one taken":                  {waiting(2, "a", "b"), waiting(1, "b"), false},
+		"one taken, another came":    {waiting(1, "a"), waiting(1, "b"), true},
+		"one moved into what we see": {waiting(3, "a", "b"), waiting(2, "b", "c"), false},
+	} {
+		if got := somebodyNew(test.before, test.now); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -105,20 +105,35 @@ func (m *screen) catchUp() {
 	}
 }
 
+// somebodyNew reports whether somebody waits who did not before. One may have come while another was taken, which is
+// told at once, so the count alone does not tell. Of more than are listed it has to: those further back move up.
+func somebodyNew(before, now *kuplav1.Waiting) bool {
+	if now.GetCount() > before.GetCount() {
+		return true
+	}
+	if int(before.GetCount()) > len(before.GetEntries()) {
+		return false
+	}
+	return slices.ContainsFunc(now.GetEntries(), func(e *kuplav1.WaitingEntry) bool {
+		return !slices.ContainsFunc(before.GetEntries(), func(old *kuplav1.WaitingEntry) bool {
+			return old.GetConversationId() == e.GetConversationId()
+		})
+	})
+}
+
 // learnWaiting takes in who waits in a queue.
 func (m *screen) learnWaiting(waiting *kuplav1.Waiting) tea.Cmd {
-	before := int32(0)
-	known := false
+	var before *kuplav1.Waiting
 	for i, old := range m.waiting {
 		if old.GetQueueId() == waiting.GetQueueId() {
-			before, known = old.GetCount(), true
+			before = old
 			m.waiting[i] = waiting
 		}
 	}
-	if !known {
+	if before == nil {
 		m.waiting = append(m.waiting, waiting)
 	}
-	if waiting.GetCount() <= before || !m.caughtUp ||
+	if !somebodyNew(before, waiting) || !m.caughtUp ||
 		m.self.GetAvailability() != kuplav1.Availability_AVAILABILITY_AVAILABLE {
 		return nil
 	}
