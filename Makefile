@@ -142,14 +142,15 @@ tidy: ## Check that go.mod and go.sum are tidy, and that server and tools agree 
 # The packages that have Go benchmarks, and those of them that only `make bench` has time for.
 BENCH_PKG := $(addprefix ./server/internal/,access board hub identity queue store/...)
 BENCH_SLOW := AmongMany
-# What the load generator adds to its command, as in `make bench BENCH_ARGS="--rows light,bursts --profile /tmp/profiles"`.
+# What to run of the load generator instead of everything, as in `make bench BENCH_ARGS="--rows light,bursts --profile
+# /tmp/profiles"`. It then leaves bench/latest.json alone, which is to have every row.
 BENCH_ARGS ?=
 BENCH := bin/kupla-load bench --kuplad bin/kuplad --revision "$$(git describe --always --dirty 2>/dev/null)"
 
 .PHONY: bench
 bench: bench-build ## Run all Go benchmarks, then load kuplad and a bare relay in turn and write bench/latest.json and docs/performance.md; takes a quarter of an hour
 	$(GO) test -run '^$$' -bench . -benchtime 200ms $(BENCH_PKG)
-	$(BENCH) --out bench/latest.json --document docs/performance.md $(BENCH_ARGS)
+	$(BENCH) $(or $(BENCH_ARGS),--out bench/latest.json --document docs/performance.md)
 
 .PHONY: bench-short
 bench-short: bench-build ## Run every benchmark and every load once and small, to see that they work
