@@ -59,9 +59,11 @@ type Authenticator struct {
 	now    func() time.Time
 
 	mu        sync.Mutex
-	customers map[[32]byte]Caller
+	customers map[[32]byte]customerEntry
 	staff     map[[32]byte]staffEntry
 }
+
+type customerEntry struct{ conversationID, participantID string }
 
 type staffEntry struct {
 	caller Caller
@@ -73,7 +75,7 @@ type staffEntry struct {
 func NewAuthenticator(tokens Tokens, now func() time.Time) *Authenticator {
 	return &Authenticator{
 		tokens: tokens, now: now,
-		customers: map[[32]byte]Caller{}, staff: map[[32]byte]staffEntry{},
+		customers: map[[32]byte]customerEntry{}, staff: map[[32]byte]staffEntry{},
 	}
 }
 
@@ -122,28 +124,32 @@ func (a *Authenticator) Issued(t store.ConversationToken) {
 
 func (a *Authenticator) customer(ctx context.Context, hash [32]byte) (Caller, error) {
 	a.mu.Lock()
-	caller, ok := a.customers[hash]
+	remembered, ok := a.customers[hash]
 	a.mu.Unlock()
 	if ok {
-		return caller, nil
+		return remembered.caller(hash), nil
 	}
 	t, err := a.tokens.ConversationToken(ctx, hash)
 	if err != nil || !EqualHash(t.Hash, hash) {
 		return Caller{}, lookupError(err)
 	}
-	return a.remember(t), nil
+	return a.remember(t).caller(hash), nil
 }
 
 // remember keeps a conversation token that is good.
-func (a *Authenticator) remember(t store.ConversationToken) Caller {
-	caller := Caller{ConversationID: t.ConversationID, ParticipantID: t.ParticipantID, TokenKey: TokenKey(t.Hash)}
+func (a *Authenticator) remember(t store.ConversationToken) customerEntry {
+	entry := customerEntry{conversationID: t.ConversationID, participantID: t.ParticipantID}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.customers) >= cacheSize {
 		clear(a.customers)
 	}
-	a.customers[t.Hash] = caller
-	return caller
+	a.customers[t.Hash] = entry
+	return entry
+}
+
+func (e customerEntry) caller(hash [32]byte) Caller {
+	return Caller{ConversationID: e.conversationID, ParticipantID: e.participantID, TokenKey: TokenKey(hash)}
 }
 
 func (a *Authenticator) staffMember(ctx context.Context, hash [32]byte) (Caller, error) {

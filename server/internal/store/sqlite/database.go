@@ -34,9 +34,10 @@ const (
 	checkpointPages = 8000
 	// journalLimit is what the log shrinks back to when something, as a long read, has made it grow.
 	journalLimit = 64 << 20
-	// writerCache and readerCache are pages kept in memory by each connection, in KiB.
-	writerCache = 32 << 10
-	readerCache = 8 << 10
+	// writerCache and readerCache are pages kept in memory by each connection, in KiB. What is not in them is most often
+	// in the machine's own cache.
+	writerCache = 16 << 10
+	readerCache = 2 << 10
 )
 
 //go:embed migrations/*.sql

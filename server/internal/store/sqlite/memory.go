@@ -15,7 +15,6 @@ import (
 const (
 	maxClosed      = 4096
 	maxClosedBytes = 16 << 20
-	maxTokens      = 65536
 	// closedBytes is what a conversation that has just been closed counts: it is not encoded for that alone.
 	closedBytes = 1 << 10
 )
@@ -26,7 +25,6 @@ type memory struct {
 	mu     sync.Mutex
 	open   map[string]committer.Conversation
 	closed lru[string, committer.Conversation]
-	tokens lru[[32]byte, store.ConversationToken]
 	counts committer.Counts
 	queues map[string]store.Queue
 	// catalogue is nil when none was applied.
@@ -42,7 +40,6 @@ type memory struct {
 func newMemory() *memory {
 	m := &memory{}
 	m.closed.limit, m.closed.limitBytes = maxClosed, maxClosedBytes
-	m.tokens.limit = maxTokens
 	m.reset(nil, nil, nil)
 	return m
 }
@@ -65,7 +62,6 @@ func (m *memory) reset(open []committer.Conversation, queues []store.Queue, cata
 	}
 	m.catalogue = catalogue
 	m.closed.clear()
-	m.tokens.clear()
 }
 
 func (m *memory) conversation(id string) (c committer.Conversation, epoch int64, ok bool) {
@@ -94,20 +90,6 @@ func (m *memory) conversationsOf(staffID string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.counts.Staff[staffID]
-}
-
-// token and keepToken need no epoch: a conversation's token never changes. What deletes conversations once
-// they are old has to make it forgotten here too.
-func (m *memory) token(hash [32]byte) (store.ConversationToken, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.tokens.get(hash)
-}
-
-func (m *memory) keepToken(t store.ConversationToken) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tokens.put(t.Hash, t, 0)
 }
 
 func (m *memory) openConversations() []*chat.Conversation {
@@ -211,9 +193,5 @@ func (m *memory) apply(w *committer.Writes) {
 	}
 	if w.Catalogue != nil {
 		m.catalogue = w.Catalogue
-	}
-	for i := range w.ConversationTokens {
-		t := w.ConversationTokens[i].Token
-		m.tokens.put(t.Hash, t, 0)
 	}
 }
