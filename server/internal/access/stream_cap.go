@@ -38,7 +38,7 @@ type StreamCap struct {
 // stream is one open stream.
 type stream struct {
 	token, address Key
-	superseded     chan struct{}
+	supersede      func()
 	closed         bool
 }
 
@@ -66,30 +66,30 @@ func (c *StreamCap) Limits() StreamLimits {
 // who is counted by address only. The error is [ErrTooManyStreams]; then nothing has changed, and no
 // older stream is ended.
 //
-// The stream must end, saying why, when superseded is closed. It must call closeStream when it has
-// ended, for whatever reason; calling it again does nothing. A superseded stream counts for its
-// address until then, so that nobody holds more memory than the cap by opening streams faster than
-// the old ones can end.
-func (c *StreamCap) Open(token Key, address Address) (superseded <-chan struct{}, closeStream func(), err error) {
-	s := &stream{token: token, address: address.Key(), superseded: make(chan struct{})}
+// The stream must end, saying why, when supersede is called, which happens at most once, under a lock, and
+// must not wait. It must call closeStream when it has ended, for whatever reason; calling it again does
+// nothing. A superseded stream counts for its address until then, so that nobody holds more memory than
+// the cap by opening streams faster than the old ones can end.
+func (c *StreamCap) Open(token Key, address Address, supersede func()) (closeStream func(), err error) {
+	s := &stream{token: token, address: address.Key(), supersede: supersede}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	open := c.byAddress[s.address]
 	if c.limits.PerAddress >= 0 && float64(open) >= float64(c.limits.PerAddress)*s.address.factor() {
-		return nil, nil, fmt.Errorf("%w: %d are open", ErrTooManyStreams, open)
+		return nil, fmt.Errorf("%w: %d are open", ErrTooManyStreams, open)
 	}
 	c.byAddress[s.address] = open + 1
 	if s.token != (Key{}) {
 		streams := c.byToken[s.token]
 		if c.limits.PerToken >= 0 && len(streams) >= c.limits.PerToken {
-			close(streams[0].superseded)
+			streams[0].supersede()
 			// Moved to the front instead of sliced off, so that the array does not grow for ever.
 			streams = streams[:copy(streams, streams[1:])]
 		}
 		c.byToken[s.token] = append(streams, s)
 	}
-	return s.superseded, func() { c.close(s) }, nil
+	return func() { c.close(s) }, nil
 }
 
 // Count returns how many streams have not been closed.

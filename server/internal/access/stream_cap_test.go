@@ -28,7 +28,8 @@ func (o opened) ended() bool {
 
 func open(t testing.TB, c *access.StreamCap, token access.Key, address access.Address) opened {
 	t.Helper()
-	superseded, closeStream, err := c.Open(token, address)
+	superseded := make(chan struct{})
+	closeStream, err := c.Open(token, address, func() { close(superseded) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestStreamCapRefusesByAddress(t *testing.T) {
 		open(t, c, access.Key{}, home),
 	}
 	for _, token := range []access.Key{conversation(1), conversation(2), {}} {
-		if _, _, err := c.Open(token, home); !errors.Is(err, access.ErrTooManyStreams) {
+		if _, err := c.Open(token, home, func() {}); !errors.Is(err, access.ErrTooManyStreams) {
 			t.Errorf("a fourth from one address: %v", err)
 		}
 	}
@@ -102,7 +103,7 @@ func TestStreamCapRefusesByAddress(t *testing.T) {
 	for i := range 6 {
 		open(t, c, conversation(10+i), school)
 	}
-	if _, _, err := c.Open(conversation(20), school); !errors.Is(err, access.ErrTooManyStreams) {
+	if _, err := c.Open(conversation(20), school, func() {}); !errors.Is(err, access.ErrTooManyStreams) {
 		t.Errorf("a seventh from a school with factor 2: %v", err)
 	}
 	streams[2].close()
@@ -111,7 +112,7 @@ func TestStreamCapRefusesByAddress(t *testing.T) {
 		t.Error("the oldest of the token was not ended")
 	}
 	// Superseded, but its handler has not ended yet: it still takes memory, and a place.
-	if _, _, err := c.Open(conversation(2), home); !errors.Is(err, access.ErrTooManyStreams) {
+	if _, err := c.Open(conversation(2), home, func() {}); !errors.Is(err, access.ErrTooManyStreams) {
 		t.Errorf("a superseded stream gave its place away: %v", err)
 	}
 	streams[0].close()
@@ -187,7 +188,8 @@ func TestStreamCapRaces(t *testing.T) {
 					continue
 				}
 				place := random.IntN(len(places))
-				superseded, closeStream, err := c.Open(conversation(random.IntN(tokens)), places[place])
+				superseded := make(chan struct{})
+				closeStream, err := c.Open(conversation(random.IntN(tokens)), places[place], func() { close(superseded) })
 				if err != nil {
 					refused.Add(1)
 					continue

@@ -49,7 +49,7 @@ func TestExpired(t *testing.T) {
 	w.ArriveStaff("nurse")
 	w.start("a", oral, "fi")
 	f := w.hub.FollowConversation("a", w.now)
-	refreshed := func() bool { n := taken(f).News["a"]; return n != nil && n.Snapshot }
+	refreshed := func() bool { n := taken(f).NewsOf("a"); return n != nil && n.Snapshot }
 	wantWarned := func(when string, want time.Time) {
 		t.Helper()
 		got, ok := w.ExpireTime("a")

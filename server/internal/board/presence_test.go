@@ -40,21 +40,21 @@ func TestCustomerPresence(t *testing.T) {
 	w.pass(20*time.Second - 1)
 	w.Tick()
 	w.wantPresent("a", true, monday)
-	if got := taken(f).News["a"]; got != nil && len(got.Presence) > 0 {
+	if got := taken(f).NewsOf("a"); got != nil && len(got.Presence) > 0 {
 		t.Errorf("told of %v, and nothing has changed", got.Presence)
 	}
 	w.pass(1)
 	w.Tick()
 	w.wantPresent("a", false, ended)
 	want := map[string]hub.Presence{chat.CustomerID: {Since: ended}}
-	if diff := cmp.Diff(want, taken(f).News["a"].Presence); diff != "" {
+	if diff := cmp.Diff(want, taken(f).NewsOf("a").Presence); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 
 	w.pass(time.Minute)
 	w.SawCustomer("a")
 	w.wantPresent("a", true, w.now)
-	if got := taken(f).News["a"].Presence[chat.CustomerID]; !got.Present {
+	if got := taken(f).NewsOf("a").Presence[chat.CustomerID]; !got.Present {
 		t.Errorf("told %+v on coming back", got)
 	}
 }
@@ -109,7 +109,7 @@ func TestStaffPresence(t *testing.T) {
 	w.pass(20 * time.Second)
 	w.Tick()
 	want := map[string]hub.Presence{"professional-1": {Since: ended}}
-	got := taken(f).News["a"].Presence
+	got := taken(f).NewsOf("a").Presence
 	delete(got, chat.CustomerID) // who has gone as well
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)

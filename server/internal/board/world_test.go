@@ -191,10 +191,11 @@ func (w *world) wantOrder(queueID string, want ...string) {
 }
 
 // taken empties a follower's slot.
-func taken(f *hub.Follower) hub.Pending {
+func taken(f *hub.Follower) *hub.Pending {
 	select {
 	case <-f.Wake():
 	default:
 	}
-	return f.Take()
+	p := f.Take()
+	return &p
 }

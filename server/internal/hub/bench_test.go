@@ -24,7 +24,7 @@ func BenchmarkFanOut(b *testing.B) {
 						if p.Closing {
 							return
 						}
-						if len(p.News["c-1"].Events) != 1 {
+						if len(p.NewsOf("c-1").Events) != 1 {
 							b.Error("woken without an event")
 						}
 						taken.Done()

@@ -20,9 +20,11 @@ type Presence struct {
 
 // News is what is new of one conversation.
 type News struct {
+	// ConversationID is which one.
+	ConversationID string
 	// Conversation is the latest state; nil when no event or state came. Shared: not to be changed.
 	Conversation *chat.Conversation
-	// Events are the events added, when they are few and without a gap; otherwise read the store.
+	// Events are the events added, when they are few and without a gap; otherwise read the store. Shared, too.
 	Events []chat.Event
 	// Snapshot asks for a new snapshot: something changed without an event.
 	Snapshot  bool
@@ -35,8 +37,8 @@ type News struct {
 
 // Pending is what came since the last Take.
 type Pending struct {
-	// News is what is new, by conversation.
-	News map[string]*News
+	// News is what is new, each conversation once. Most streams follow one, so that a list is less than a map.
+	News []News
 	// Added are conversations that came onto the follower's desk.
 	Added []string
 	// Queues are those whose line or status changed.
@@ -51,6 +53,8 @@ type Pending struct {
 	Tick bool
 	// Closing tells that the server is going down.
 	Closing bool
+	// Superseded tells that the same caller has opened more streams than they may, and this was the oldest.
+	Superseded bool
 }
 
 // Follower is one stream's slot. Its methods are safe for concurrent use.
@@ -65,9 +69,11 @@ type Follower struct {
 	// lastFrame is when the stream last sent, in Unix nanoseconds. The shared timer goes by it.
 	lastFrame atomic.Int64
 
-	mu            sync.Mutex
-	pending       Pending
-	conversations map[string]struct{} // guarded by hub.mu
+	mu      sync.Mutex
+	pending Pending
+
+	// conversations are those listened to, guarded by hub.mu. Nobody but a desk has more than one.
+	conversations []string
 }
 
 // Wake is readable when there is something to Take.
@@ -110,6 +116,9 @@ func (f *Follower) due(now time.Time) bool {
 	return at != 0 && at <= now.UnixNano() && f.again.CompareAndSwap(at, 0)
 }
 
+// Supersede wakes the stream to end because a newer one has taken its place.
+func (f *Follower) Supersede() { f.update(func(p *Pending) { p.Superseded = true }) }
+
 // Close ends the listening. It may be called more than once.
 func (f *Follower) Close() { f.hub.close(f) }
 
@@ -124,16 +133,23 @@ func (f *Follower) update(change func(*Pending)) {
 	}
 }
 
+// NewsOf is what is new of a conversation; nil when nothing is. It stands in News.
+func (p *Pending) NewsOf(conversationID string) *News {
+	for i := range p.News {
+		if p.News[i].ConversationID == conversationID {
+			return &p.News[i]
+		}
+	}
+	return nil
+}
+
+// news is NewsOf to write into. It is good until the next one.
 func (p *Pending) news(conversationID string) *News {
-	if p.News == nil {
-		p.News = map[string]*News{}
+	if n := p.NewsOf(conversationID); n != nil {
+		return n
 	}
-	n := p.News[conversationID]
-	if n == nil {
-		n = &News{}
-		p.News[conversationID] = n
-	}
-	return n
+	p.News = append(p.News, News{ConversationID: conversationID})
+	return &p.News[len(p.News)-1]
 }
 
 // add appends events to the shortcut, or gives it up when there are too many.
@@ -147,6 +163,10 @@ func (n *News) add(c *chat.Conversation, events []chat.Event) {
 		n.Events = nil
 		return
 	}
-	// The slot's own slice: the events are shared with other followers.
+	// The events are shared with other followers: more of them go into a slice of the slot's own.
+	if len(n.Events) == 0 {
+		n.Events = slices.Clip(events)
+		return
+	}
 	n.Events = append(slices.Clip(n.Events), events...)
 }

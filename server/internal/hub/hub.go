@@ -11,7 +11,7 @@ import (
 // Hub knows who listens to what on this server.
 type Hub struct {
 	mu            sync.RWMutex
-	conversations map[string]map[*Follower]struct{}
+	conversations map[string][]*Follower // few each
 	desks         map[string]map[*Follower]struct{}
 	queues        map[*Follower]struct{}
 	all           map[*Follower]struct{}
@@ -21,7 +21,7 @@ type Hub struct {
 // New makes a hub to which nobody listens.
 func New() *Hub {
 	return &Hub{
-		conversations: map[string]map[*Follower]struct{}{},
+		conversations: map[string][]*Follower{},
 		desks:         map[string]map[*Follower]struct{}{},
 		queues:        map[*Follower]struct{}{},
 		all:           map[*Follower]struct{}{},
@@ -59,7 +59,7 @@ func (h *Hub) FollowQueues(now time.Time) *Follower {
 }
 
 func (h *Hub) open(now time.Time) *Follower {
-	f := &Follower{hub: h, wake: make(chan struct{}, 1), conversations: map[string]struct{}{}}
+	f := &Follower{hub: h, wake: make(chan struct{}, 1)}
 	f.Sent(now)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,24 +74,40 @@ func (h *Hub) open(now time.Time) *Follower {
 func (f *Follower) Add(id string) {
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
-	f.conversations[id] = struct{}{}
-	insert(f.hub.conversations, id, f)
+	if slices.Contains(f.hub.conversations[id], f) {
+		return
+	}
+	f.conversations = append(f.conversations, id)
+	f.hub.conversations[id] = append(f.hub.conversations[id], f)
 }
 
 // Remove makes the follower stop listening to a conversation.
 func (f *Follower) Remove(id string) {
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
-	delete(f.conversations, id)
-	remove(f.hub.conversations, id, f)
+	if i := slices.Index(f.conversations, id); i >= 0 {
+		f.conversations = slices.Delete(f.conversations, i, i+1)
+		f.hub.leave(id, f)
+	}
+}
+
+// leave takes a follower from those of a conversation.
+func (h *Hub) leave(id string, f *Follower) {
+	followers := slices.DeleteFunc(h.conversations[id], func(other *Follower) bool { return other == f })
+	if len(followers) == 0 {
+		delete(h.conversations, id)
+		return
+	}
+	h.conversations[id] = followers
 }
 
 func (h *Hub) close(f *Follower) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for id := range f.conversations {
-		remove(h.conversations, id, f)
+	for _, id := range f.conversations {
+		h.leave(id, f)
 	}
+	f.conversations = nil
 	if f.staffID != "" {
 		remove(h.desks, f.staffID, f)
 	}
@@ -230,7 +246,7 @@ func (h *Hub) Followers() int {
 func (h *Hub) tell(conversationID string, change func(*Pending)) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for f := range h.conversations[conversationID] {
+	for _, f := range h.conversations[conversationID] {
 		f.update(change)
 	}
 }

@@ -54,7 +54,10 @@ func wantPending(t *testing.T, f *hub.Follower, want hub.Pending) {
 	}
 }
 
-func news(id string, n hub.News) hub.Pending { return hub.Pending{News: map[string]*hub.News{id: &n}} }
+func news(id string, n hub.News) hub.Pending {
+	n.ConversationID = id
+	return hub.Pending{News: []hub.News{n}}
+}
 
 // Everybody hears of what they follow, and of nothing else.
 func TestWhoHears(t *testing.T) {
@@ -203,7 +206,7 @@ func TestShortcutIsOnesOwn(t *testing.T) {
 	h.Changed(conversation("c-1", 2), published[:2], false)
 	quickly, _ := woken(quick)
 	h.Changed(conversation("c-1", 3), events(3, 3), false)
-	mine := quickly.News["c-1"].Events
+	mine := quickly.NewsOf("c-1").Events
 	mine = append(mine, chat.Event{Sequence: 99})
 	wantPending(t, slow, news("c-1", hub.News{Conversation: conversation("c-1", 3), Events: events(1, 3)}))
 	wantPending(t, quick, news("c-1", hub.News{Conversation: conversation("c-1", 3), Events: events(3, 3)}))
@@ -260,7 +263,7 @@ func TestSlotIsBounded(t *testing.T) {
 		h.Staff()
 	}
 	got, _ := woken(f)
-	n := got.News["c-1"]
+	n := got.NewsOf("c-1")
 	if len(got.News) != 1 || len(got.Added) != 3 || len(got.Queues) != 8 || len(n.Events) != 0 ||
 		len(n.ReadMarks) != 1 || len(n.Typing) != 1 {
 		t.Errorf("a slot holds %d conversations, %d added, %d queues, %d events, %d read marks, %d typing",

@@ -54,7 +54,8 @@ func follow(t *testing.T, h *hub.Hub, l *logs, id string, enough int32) (shortcu
 	read(l.after(id, 0))
 	for position < enough {
 		<-f.Wake()
-		n := f.Take().News[id]
+		p := f.Take()
+		n := p.NewsOf(id)
 		if n == nil {
 			continue
 		}

@@ -166,25 +166,24 @@ func (l *logFollower) ended() *streamEnd {
 
 // streamContext is what every stream has: its slot in the hub, its caller, and when they were looked up last.
 type streamContext struct {
-	server     *Server
-	call       *call
-	follower   *hub.Follower
-	superseded <-chan struct{}
-	checked    time.Time
+	server   *Server
+	call     *call
+	follower *hub.Follower
+	checked  time.Time
 }
 
 // openStream counts the stream and finds out whether there is room for it.
 func (s *Server) openStream(c *call, f *hub.Follower) (*streamContext, func(), error) {
-	superseded, done, err := s.streams.Open(c.TokenKey, c.address)
+	done, err := s.streams.Open(c.TokenKey, c.address, f.Supersede)
 	if err != nil {
 		most := float64(s.streams.Limits().PerAddress) * max(1, c.address.Factor)
 		return nil, nil, refuseLater(kuplav1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS, time.Minute,
 			"limit", strconv.Itoa(int(most)))
 	}
-	return &streamContext{server: s, call: c, follower: f, superseded: superseded, checked: s.now()}, done, nil
+	return &streamContext{server: s, call: c, follower: f, checked: s.now()}, done, nil
 }
 
-// wait waits until there is something to take. The error is a *streamEnd when the stream is to end on purpose.
+// wait waits until there is something to take. The error is the context's.
 //
 // This is where streams are most of the time, and their stacks are most of what they cost. So all that need not stand
 // on the stack meanwhile is elsewhere.
@@ -195,8 +194,6 @@ func (sc *streamContext) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-sc.superseded:
-		return &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SUPERSEDED}
 	case <-sc.follower.Wake():
 		return nil
 	}
@@ -206,9 +203,12 @@ func (sc *streamContext) wait(ctx context.Context) error {
 // with its conversation, and so does its stream.
 func (sc *streamContext) rechecks() bool { return sc.call.Staff != nil }
 
-// take takes what is new. The error is as wait's.
+// take takes what is new. The error is a *streamEnd when the stream is to end on purpose.
 func (sc *streamContext) take(ctx context.Context) (hub.Pending, error) {
 	p := sc.follower.Take()
+	if p.Superseded {
+		return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SUPERSEDED}
+	}
 	if p.Closing {
 		return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SHUTDOWN, reconnect: true, delay: shutdownRetry}
 	}
@@ -359,7 +359,7 @@ func (st *conversationStream) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n := p.News[st.log.conv.ID]; n != nil {
+	if n := p.NewsOf(st.log.conv.ID); n != nil {
 		st.log.learn(n.Conversation)
 		more, err := st.log.catchUp(ctx, n.Events, st.sendEvent)
 		if err != nil {

@@ -71,7 +71,7 @@ func (s *Server) watchHealth(ctx context.Context, _ connect.Spec, stream connect
 	}
 	f := s.hub.FollowQueues(s.now())
 	defer f.Close()
-	sc, done, err := s.openStream(callFrom(ctx), f)
+	_, done, err := s.openStream(callFrom(ctx), f)
 	if err != nil {
 		return err
 	}
@@ -93,11 +93,12 @@ func (s *Server) watchHealth(ctx context.Context, _ connect.Spec, stream connect
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-sc.superseded:
-			return refuse(kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED)
 		case <-ticker.C:
 		case <-f.Wake():
-			if f.Take().Closing {
+			switch p := f.Take(); {
+			case p.Superseded:
+				return refuse(kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED)
+			case p.Closing:
 				return stream.Send(&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_NOT_SERVING})
 			}
 		}

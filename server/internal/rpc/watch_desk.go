@@ -248,11 +248,12 @@ func (st *deskStream) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for id, n := range p.News {
-		if st.logs[id] == nil {
+	for i := range p.News {
+		n := &p.News[i]
+		if st.logs[n.ConversationID] == nil {
 			continue // it has left the desk
 		}
-		if err := st.tellNews(ctx, id, n); err != nil {
+		if err := st.tellNews(ctx, n.ConversationID, n); err != nil {
 			return err
 		}
 	}
