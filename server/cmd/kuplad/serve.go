@@ -97,7 +97,12 @@ func serve(
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       2 * time.Minute,
 		// Proxies multiplex many residents over one connection, and each follows a stream.
-		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 1000, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: 1000, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second,
+			// None: of what a phone that follows costs, remembering the few headers of its answers was 2 KB, to save a
+			// few hundred bytes of the next one.
+			MaxEncoderHeaderTableSize: 1,
+		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
