@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +62,8 @@ var bareParticipants = [2]string{"customer", "professional-1"}
 type bareService struct {
 	kuplav1connect.UnimplementedConversationServiceHandler
 
-	echo bool
+	echo   bool
+	places barePlaces
 
 	mu            sync.RWMutex
 	conversations map[string]*bareConversation
@@ -97,6 +99,9 @@ func (b *bareService) FollowConversation(
 	ctx context.Context, req *kuplav1.FollowConversationRequest,
 	stream kuplav1connect.ConversationServiceFollowConversationServerStream,
 ) error {
+	if strings.HasPrefix(req.GetConversationId(), bareWaiter) {
+		return b.places.tell(ctx, stream)
+	}
 	id, end, err := takeApart(req.GetConversationId())
 	if err != nil {
 		return err
@@ -169,7 +174,13 @@ const (
 
 // ServeBare serves the bare relay until ctx ends.
 func ServeBare(ctx context.Context, config Bare) error {
-	return serveRelay(ctx, newBareService(config.Echo), config, func() {})
+	relay := newBareService(config.Echo)
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	running.Go(func() { relay.places.tick(ctx) })
+	return serveRelay(ctx, relay, config, func() {})
 }
 
 func newBareService(echo bool) *bareService {

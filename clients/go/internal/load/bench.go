@@ -44,7 +44,7 @@ type sizes struct {
 
 var (
 	fullSizes = sizes{
-		warmUp: 2 * time.Second, duration: 5 * time.Second, pairs: 200, fewer: 64, followers: 5000, settle: 3 * time.Second,
+		warmUp: 2 * time.Second, duration: 5 * time.Second, pairs: 200, fewer: 64, followers: 10_000, settle: 3 * time.Second,
 		waiting: 10_000, crowdWarmUp: 5 * time.Second, crowdDuration: 20 * time.Second, events: 100_000, sends: 2000,
 	}
 	shortSizes = sizes{
@@ -104,9 +104,9 @@ func works(z sizes, syncTime time.Duration) []work {
 			return Figures{Pairs: &r}, err
 		}
 	}
-	idle := func(perConnection int) func(context.Context, *Server) (Figures, error) {
+	idle := func(followers, perConnection int) func(context.Context, *Server) (Figures, error) {
 		return func(ctx context.Context, s *Server) (Figures, error) {
-			r, err := Idle{Followers: z.followers, PerConnection: perConnection, Settle: z.settle}.Run(ctx, s)
+			r, err := Idle{Followers: followers, PerConnection: perConnection, Settle: z.settle}.Run(ctx, s)
 			return Figures{Idle: &r}, err
 		}
 	}
@@ -138,21 +138,21 @@ func works(z sizes, syncTime time.Duration) []work {
 			},
 		},
 		{
-			name: "idle-100", bare: true, run: idle(streamsPerConnection),
+			name: "idle-100", bare: true, run: idle(z.followers, streamsPerConnection),
 			rows: []row{{
 				Name: "idle followed conversation, 100 streams a connection", Unit: "KB", Must: atMost(24), Aim: atMost(20),
 				value: memoryEach,
 			}},
 		},
 		{
-			name: "idle-1", bare: true, run: idle(1),
+			name: "idle-1", bare: true, run: idle(z.followers/2, 1),
 			rows: []row{{
 				Name: "idle followed conversation, one connection each", Unit: "KB", Must: atMost(55), Aim: atMost(40),
 				value: memoryEach,
 			}},
 		},
 		{
-			name: "crowd",
+			name: "crowd", bare: true,
 			run: func(ctx context.Context, s *Server) (Figures, error) {
 				crowd := Crowd{Waiting: z.waiting, TakenPerSecond: 20, WarmUp: z.crowdWarmUp, Duration: z.crowdDuration}
 				r, err := crowd.Run(ctx, s)
@@ -167,6 +167,9 @@ func works(z sizes, syncTime time.Duration) []work {
 				{
 					Name: "10,000 waiting, 20 taken a second: server", Unit: "% of a core", Must: atMost(25), Aim: atMost(12),
 					value: func(kupla, _ Figures) float64 { return 100 * kupla.Crowd.ServerShare },
+				},
+				{
+					Name: "10,000 waiting, 20 taken a second: server CPU a place", Unit: "× bare", value: ratio(placeCPU),
 				},
 				{
 					Name: "10,000 waiting, 20 taken a second: oldest place", Unit: "s", Must: atMost(1.5),
@@ -198,6 +201,7 @@ func works(z sizes, syncTime time.Duration) []work {
 
 func rate(f Figures) float64       { return f.Pairs.Rate }
 func messageCPU(f Figures) float64 { return float64(f.Pairs.ServerCPU) }
+func placeCPU(f Figures) float64   { return f.Crowd.ServerShare / f.Crowd.Rate }
 func p50(f Figures) float64        { return milliseconds(f.Pairs.Latency.P50) }
 func p99(f Figures) float64        { return milliseconds(f.Pairs.Latency.P99) }
 

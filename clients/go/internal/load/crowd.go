@@ -100,7 +100,7 @@ func (c Crowd) Run(ctx context.Context, server *Server) (result CrowdResult, err
 		c.PerConnection = streamsPerConnection
 	}
 	if server.program == "" {
-		return result, errors.New("the bare relay has no queue to wait in")
+		return c.bare(ctx, server)
 	}
 	takes := int((c.WarmUp+c.Duration).Seconds()*c.TakenPerSecond) + 1
 	if takes >= c.Waiting {
@@ -164,6 +164,63 @@ func (c Crowd) Run(ctx context.Context, server *Server) (result CrowdResult, err
 	w.running.Wait()
 	w.sum(&result)
 	return result, nil
+}
+
+// bare has the bare relay tell as many as often, of no queue: nobody is taken, and places have no age.
+func (c Crowd) bare(ctx context.Context, server *Server) (result CrowdResult, err error) {
+	n := (c.Waiting + c.PerConnection - 1) / c.PerConnection
+	connections, err := connectionsTo(server.URL, n, c.Wire)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, closeAll(connections)) }()
+	ctx, fail := context.WithCancelCause(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer fail(nil)
+	if err := dial(ctx, connections); err != nil {
+		return result, err
+	}
+	var told atomic.Int64
+	if err := concurrently(ctx, c.Waiting, setupAtOnce, func(_ context.Context, i int) error {
+		stream, err := connections[i%n].conversations(bareToken).FollowConversation(ctx,
+			&kuplav1.FollowConversationRequest{ConversationId: fmt.Sprintf("%s%d", bareWaiter, i)})
+		if err != nil {
+			return fmt.Errorf("follow: %w", err)
+		}
+		running.Go(func() {
+			defer func() { _ = stream.Close() }()
+			for {
+				frame, err := stream.Receive()
+				if ctx.Err() != nil {
+					return
+				}
+				if err == nil && frame.GetPlace() == nil {
+					err = fmt.Errorf("%v came and no place", frame)
+				}
+				if err != nil {
+					fail(fmt.Errorf("a stream ended: %w", err))
+					return
+				}
+				told.Add(1)
+			}
+		})
+		return nil
+	}); err != nil {
+		return result, err
+	}
+	w := &crowd{Crowd: c, server: server, base: time.Now(), begin: c.WarmUp, end: c.WarmUp + c.Duration}
+	if err := w.wait(ctx, w.begin); err != nil {
+		return result, err
+	}
+	first := told.Load()
+	if result, err = w.measure(ctx); err != nil {
+		return result, err
+	}
+	result.Places = int(told.Load() - first)
+	result.Rate = float64(result.Places) / c.Duration.Seconds()
+	result.ServerMemory, err = server.memory(ctx)
+	return result, err
 }
 
 // gather has everybody arrive and begin to follow.

@@ -16,7 +16,7 @@ import (
 
 // Idle are customers whose conversations are active and followed, and in which nobody says anything.
 type Idle struct {
-	// Followers is how many there are, and PerConnection how many share a connection.
+	// Followers is how many are measured, after as many others; PerConnection is how many share a connection.
 	Followers     int
 	PerConnection int
 	// Settle is how long nothing happens before memory is measured.
@@ -27,7 +27,7 @@ type Idle struct {
 
 // IdleResult is what idle followers found.
 type IdleResult struct {
-	// Followers is how many were followed by one of their own each, on so many connections.
+	// Followers is how many were measured, on so many connections.
 	Followers   int `json:"followers"`
 	Connections int `json:"connections"`
 	// Each is the server's memory for each: the conversation with everything that is kept of it, and its stream.
@@ -48,10 +48,11 @@ func (i Idle) Run(ctx context.Context, server *Server) (result IdleResult, err e
 	n := (i.Followers + i.PerConnection - 1) / i.PerConnection
 	if most, err := openFiles(); err != nil {
 		return result, err
-	} else if n+descriptorsElse > most {
-		return result, fmt.Errorf("%d connections are more than the %d files that a process may have open: lower --followers", n, most)
+	} else if 2*n+descriptorsElse > most {
+		return result, fmt.Errorf("%d connections are more than the %d files that a process may have open: lower --followers",
+			2*n, most)
 	}
-	connections, err := connectionsTo(server.URL, n, i.Wire)
+	connections, err := connectionsTo(server.URL, 2*n, i.Wire)
 	if err != nil {
 		return result, err
 	}
@@ -60,43 +61,50 @@ func (i Idle) Run(ctx context.Context, server *Server) (result IdleResult, err e
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer fail(nil)
+	// follow has as many followers as are measured on n connections, and tells the server's memory before them and
+	// before their streams.
+	follow := func(connections []*connection) (before, unfollowed Memory, err error) {
+		if before, err = server.memory(ctx); err != nil {
+			return before, unfollowed, err
+		}
+		conversations, err := server.actives(ctx, i.Followers, connections, i.PerConnection)
+		if err != nil {
+			return before, unfollowed, err
+		}
+		if unfollowed, err = server.memory(ctx); err != nil {
+			return before, unfollowed, err
+		}
+		if err := dial(ctx, connections[1:]); err != nil {
+			return before, unfollowed, err
+		}
+		streams := make([]kuplav1connect.ConversationServiceFollowConversationClientStream, i.Followers)
+		if err := concurrently(ctx, i.Followers, setupAtOnce, func(_ context.Context, n int) error {
+			var err error
+			streams[n], err = openStream(ctx, conversations[n].customer, conversations[n].customerID)
+			return err
+		}); err != nil {
+			return before, unfollowed, err
+		}
+		for _, stream := range streams {
+			running.Go(func() {
+				if err := listen(ctx, stream); err != nil {
+					fail(err)
+				}
+			})
+		}
+		return before, unfollowed, nil
+	}
 
-	// What a first conversation brings with it is not what each costs.
-	if err := dial(ctx, connections[:1]); err != nil {
+	// What the first ones bring with them, as caches that have a bound, is not what each costs.
+	if err := dial(ctx, []*connection{connections[0], connections[n]}); err != nil {
 		return result, err
 	}
-	if _, err := server.converse(ctx, 1, connections[:1]); err != nil {
+	if _, _, err := follow(connections[:n]); err != nil {
 		return result, err
 	}
-	before, err := server.memory(ctx)
+	before, unfollowed, err := follow(connections[n:])
 	if err != nil {
 		return result, err
-	}
-	conversations, err := server.actives(ctx, i.Followers, connections, i.PerConnection)
-	if err != nil {
-		return result, err
-	}
-	unfollowed, err := server.memory(ctx)
-	if err != nil {
-		return result, err
-	}
-	if err := dial(ctx, connections[1:]); err != nil {
-		return result, err
-	}
-	streams := make([]kuplav1connect.ConversationServiceFollowConversationClientStream, i.Followers)
-	if err := concurrently(ctx, i.Followers, setupAtOnce, func(_ context.Context, n int) error {
-		var err error
-		streams[n], err = openStream(ctx, conversations[n].customer, conversations[n].customerID)
-		return err
-	}); err != nil {
-		return result, err
-	}
-	for _, stream := range streams {
-		running.Go(func() {
-			if err := listen(ctx, stream); err != nil {
-				fail(err)
-			}
-		})
 	}
 	began, err := usageNow(server.PID)
 	if err != nil {
@@ -142,7 +150,8 @@ func openFiles() (int, error) {
 // actives are n conversations whose customers share the connections, perConnection each. All is asked for on the first
 // connection, so that the others are not there yet.
 func (s *Server) actives(ctx context.Context, n int, connections []*connection, perConnection int) ([]conversation, error) {
-	made, err := s.converseAt(ctx, n, deskCapacity-conversationsPerDesk, connections[:1])
+	// Twice as many conversations come to the same desks.
+	made, err := s.converseAt(ctx, n, (deskCapacity-conversationsPerDesk)/2, connections[:1])
 	if err != nil {
 		return nil, err
 	}

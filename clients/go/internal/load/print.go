@@ -15,8 +15,13 @@ func (r PairsResult) Print(w io.Writer) {
 
 // Print writes the result for people.
 func (r CrowdResult) Print(w io.Writer) {
-	fmt.Fprintf(w, "waiting    %d, and %d taken, each in %s\n", r.Waiting, r.Taken, r.Take)
-	fmt.Fprintf(w, "places     %.0f told a second; age %s\n", r.Rate, r.Age)
+	if r.Taken > 0 {
+		fmt.Fprintf(w, "waiting    %d, and %d taken, each in %s\n", r.Waiting, r.Taken, r.Take)
+		fmt.Fprintf(w, "places     %.0f told a second; age %s\n", r.Rate, r.Age)
+	} else {
+		fmt.Fprintf(w, "waiting    %d, and nobody taken\n", r.Waiting)
+		fmt.Fprintf(w, "places     %.0f told a second\n", r.Rate)
+	}
 	fmt.Fprintf(w, "server     %.1f %% of a core, %s\n", 100*r.ServerShare, r.ServerMemory)
 	fmt.Fprintf(w, "client     %.1f %% of a core\n", 100*r.ClientShare)
 }

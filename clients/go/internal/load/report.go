@@ -261,6 +261,8 @@ func summary(f Figures) string {
 		return fmt.Sprintf("%.0f/s, p50 %s, p99 %s, CPU %s", r.Rate, round(r.Latency.P50), round(r.Latency.P99), round(r.ServerCPU))
 	case f.Idle != nil:
 		return fmt.Sprintf("%s resident, %s in use", kilobytes(f.Idle.Each.Resident), kilobytes(f.Idle.Each.InUse))
+	case f.Crowd != nil && f.Crowd.Taken == 0:
+		return fmt.Sprintf("%.0f places/s, %.1f %% of a core", f.Crowd.Rate, 100*f.Crowd.ServerShare)
 	case f.Crowd != nil:
 		return fmt.Sprintf("%.0f places/s, %.1f %% of a core, age %s", f.Crowd.Rate, 100*f.Crowd.ServerShare, f.Crowd.Age)
 	case f.Long != nil:
