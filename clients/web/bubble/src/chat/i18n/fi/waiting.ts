@@ -1,0 +1,22 @@
+/** Texts of the wait. */
+export const waiting = {
+  title: "Jonossa",
+  place: "Olet jonossa sijalla {{position}}",
+  next: "Olet seuraavana vuorossa",
+  wait: "Odotusaika on {{wait}}.",
+  asOf: "Arvio {{time}}",
+  soon: "Vuorosi tulee pian. Pysy lähellä.",
+  movedBack: "Paikkasi siirtyi taaksepäin, koska jonoon palasi joku, joka oli tullut ennen sinua.",
+  keep: "Voit käydä muualla tai lukita puhelimen: paikkasi säilyy {{duration}}.",
+  keepSoon: "Jos yhteytesi katkeaa, paikkasi säilyy {{duration}}.",
+  held: "Paikkasi säilyy {{time}} asti.",
+  transferred: "Sinut siirrettiin tähän jonoon. Jo odottamasi aika lasketaan mukaan.",
+  writeNow: "Voit jo kirjoittaa. Ammattilainen näkee viestisi, kun vuorosi tulee.",
+  callInstead: "Jos et voi odottaa, soita",
+  leave: "Poistu jonosta",
+  sound: "Äänimerkki, kun vuoro tulee",
+  attention: { soon: "Vuorosi tulee pian", joined: "Nyt on vuorosi" },
+  joined: "{{name}} tuli keskusteluun. Nyt voitte keskustella.",
+  joinedNameless: "Ammattilainen tuli keskusteluun. Nyt voitte keskustella.",
+  backInQueue: "Olet taas jonossa.",
+} as const;

@@ -1,0 +1,13 @@
+import { list } from "../i18n/format.js";
+import { t } from "../i18n/i18n.js";
+import type { People } from "./people.js";
+import { nameOf } from "./words.js";
+
+/** Who is typing, as a sentence; empty when nobody is. */
+export function typingText(typing: readonly string[], people: People): string {
+  const names = typing.filter((id) => id !== people.me).map((id) => nameOf(people, id));
+  if (names.length === 0) {
+    return "";
+  }
+  return t(names.length === 1 ? "talk:typing" : "talk:typingMany", { names: list(names) });
+}
