@@ -15,11 +15,12 @@ GO ?= go
 PKG ?= ./...
 TEST_FLAGS ?=
 TEST_TIMEOUT ?= 20m
+# What `make test-browser` runs of the browser tests, instead of all.
+BROWSER_ARGS ?=
 # What `make run` adds to its command, as in `make run RUN_ARGS="--listen :9000"`.
 RUN_ARGS ?=
 
 BUF := node_modules/.bin/buf
-TSC := node_modules/.bin/tsc
 # In a module of its own: it brings some two hundred dependencies that nothing else should be held to.
 GOLANGCI := $(GO) tool -modfile=tools/golangci/go.mod golangci-lint
 GOLANGCI_IN_TOOLS := cd tools && $(GO) tool -modfile=golangci/go.mod golangci-lint
@@ -30,18 +31,25 @@ BASELINE := api/baseline.binpb
 # What the store keeps has a schema of its own, which is no part of the contract.
 RECORD := server/internal/store/record
 GENERATE_RECORD := $(BUF) generate $(RECORD)/proto --template $(RECORD)/proto/buf.gen.yaml
+# The web client, which kuplad has in it. Folders are among its sources, so that a file that goes is noticed, too.
+BIOME := node_modules/.bin/biome
+WEB := server/internal/web/dist/chat/index.html
+WEB_SOURCES := $(shell find gen/es clients/web/sdk/src clients/web/bubble -name node_modules -prune -o -name '*.test.ts*' -prune -o -print)
 
 ##@ Use
 
 .PHONY: run
-run: ## Serve everything on http://localhost:8080, with demonstration people; the data is kept in ./data
+run: web ## Serve everything on http://localhost:8080, with demonstration people; the data is kept in ./data
 	$(GO) build -o bin/kuplad ./server/cmd/kuplad
 	@exec bin/kuplad demo --data ./data $(RUN_ARGS)
 
 .PHONY: build
-build: ## Build the server, bin/kuplad, and the command line client, bin/kupla
+build: web ## Build the server, bin/kuplad, and the command line client, bin/kupla
 	$(GO) build -trimpath -o bin/kuplad ./server/cmd/kuplad
 	$(GO) build -trimpath -o bin/kupla ./clients/go/cmd/kupla
+
+.PHONY: web
+web: $(WEB) ## Build the web client that kuplad has in it, when its sources changed
 
 .PHONY: man
 man: build ## Write the client's manual pages into bin/man/man1; "man -M bin/man kupla" shows them
@@ -55,11 +63,12 @@ generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Generate gen/go and gen/es/src fr
 	$(GENERATE_RECORD)
 
 .PHONY: fmt
-fmt: $(NODE_MODULES) $(VALIDATE_PROTO) ## Format the Go code and the contract
+fmt: $(NODE_MODULES) $(VALIDATE_PROTO) ## Format the Go code, the contract and the web client
 	$(GOLANGCI) fmt
 	$(GOLANGCI_IN_TOOLS) fmt --config ../.golangci.yml
 	$(BUF) format --write api
 	$(BUF) format --write $(RECORD)/proto
+	$(BIOME) format --write
 
 .PHONY: api-accept
 api-accept: $(NODE_MODULES) $(VALIDATE_PROTO) ## Make the contract as it is now the one that must not be broken; needs an ADR
@@ -70,20 +79,43 @@ wait-estimate: ## Measure the wait estimate on simulated months, and write docs/
 	$(GO) run ./server/cmd/waitestimate
 
 .PHONY: screenshots-desk
-screenshots-desk: ## Make docs/screenshots/desk*.svg anew: pictures of kupla desk in a terminal, against a server
+screenshots-desk: web ## Make docs/screenshots/desk*.svg anew: pictures of kupla desk in a terminal, against a server
 	$(GO) test ./server/e2e -count 1 -run '^TestScreenshots$$' -args -screenshots $(CURDIR)/docs/screenshots
+
+.PHONY: screenshots
+screenshots: browser-build ## Make docs/screenshots/*.png anew: every screen of the chat, from the program as it is
+	npm run screenshots --workspace clients/web/e2e
 
 ##@ Check
 
 .PHONY: test
-test: check-generate lint-api lint typecheck tidy check-estimate test-go ## Run every check there is, and every test
+test: check-generate lint-api lint typecheck tidy check-estimate check-web-size test-web test-browser test-go ## Run every check there is, and every test
 
 .PHONY: test-go
-test-go: bin/testsum ## Run the Go tests alone, with the race detector; PKG=./server/... and TEST_FLAGS="-run Name" narrow it
+test-go: bin/testsum web ## Run the Go tests alone, with the race detector; PKG=./server/... and TEST_FLAGS="-run Name" narrow it
 	@{ status=0; \
 	$(GO) test -race -timeout $(TEST_TIMEOUT) -json $(TEST_FLAGS) $(PKG) || status=$$?; \
 	if [[ '$(PKG)' == ./... ]]; then $(GO) -C tools test -race -json $(TEST_FLAGS) ./... || status=$$?; fi; \
 	exit $$status; } | bin/testsum
+
+.PHONY: test-web
+test-web: web ## Run the tests of the web SDK and of the bubble's own logic
+	npm test --workspace clients/web/sdk
+	npm test --workspace clients/web/bubble
+
+.PHONY: test-browser
+test-browser: browser-build ## Run the tests of the web client in Chromium, which is installed when there is none; BROWSER_ARGS="chat.spec" narrows it
+	npm test --workspace clients/web/e2e -- $(BROWSER_ARGS)
+
+.PHONY: browser-build
+browser-build: build
+	clients/web/e2e/scripts/installChromium.sh
+	$(GO) build -trimpath -o bin/ ./clients/web/e2e/professional
+	$(GO) build -trimpath -tags torture -o bin/kuplad-clock ./server/cmd/kuplad
+
+.PHONY: check-web-size
+check-web-size: web ## Check that the web client is as small as it is said to be
+	npm run --silent sizes --workspace clients/web/bubble
 
 # For how long `make torture` goes on, how many messages it wants at least, and the seed of a run to repeat.
 DURATION ?= 8m
@@ -117,13 +149,17 @@ lint-api: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check the contract: its style, it
 	@$(BUF) breaking api --against $(BASELINE) || { echo 'These changes break clients of the contract. Make them otherwise; or, when breaking is decided, run `make api-accept` and say why in a new docs/adr/NNNN-title.md.' >&2; exit 1; }
 
 .PHONY: lint
-lint: ## Check the Go code: the rules of .golangci.yml, the import directions among them
+lint: lint-web ## Check the Go code: the rules of .golangci.yml, the import directions among them; and the web client
 	$(GOLANGCI) run
 	$(GOLANGCI_IN_TOOLS) run --config ../.golangci.yml
 
+.PHONY: lint-web
+lint-web: $(NODE_MODULES) ## Check the web client: the rules and the format of biome.json
+	$(BIOME) ci --colors=off --error-on-warnings
+
 .PHONY: typecheck
-typecheck: $(NODE_MODULES) ## Check the types of the generated TypeScript
-	$(TSC) --project gen/es/tsconfig.json
+typecheck: $(NODE_MODULES) ## Check the types of the generated TypeScript, the web client and its tests
+	npm run --silent typecheck --workspaces
 
 # The modules that both generate code or rules and run them. Different versions would pass every other check.
 PINNED_TWICE := connectrpc.com/connect/v2 google.golang.org/protobuf buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
@@ -158,24 +194,28 @@ bench-short: bench-build ## Run every benchmark and every load once and small, t
 	$(BENCH) --short --rounds 1 $(BENCH_ARGS)
 
 .PHONY: bench-build
-bench-build:
+bench-build: web
 	$(GO) build -trimpath -o bin/ ./server/cmd/kuplad ./clients/go/cmd/kupla-load
 
 ##@ Other
 
 .PHONY: clean
 clean: ## Remove what make has built and installed; the data of make run stays
-	rm -rf bin .buf node_modules
+	rm -rf bin .buf node_modules clients/web/*/node_modules server/internal/web/dist/*
 
 .PHONY: help
 help: ## List what make can do
 	@awk 'BEGIN { FS = ":.*## " } \
 	/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	/^[a-z][a-z-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # npm ci installs exactly what the lock file says, and fails when package.json says otherwise.
-$(NODE_MODULES): package.json package-lock.json gen/es/package.json
+$(NODE_MODULES): package.json package-lock.json gen/es/package.json $(wildcard clients/web/*/package.json)
 	npm ci --include=dev
+	@touch $@
+
+$(WEB): $(NODE_MODULES) $(WEB_SOURCES)
+	npm run --silent build --workspace clients/web/bubble
 	@touch $@
 
 # Written aside first, so that a build that is broken off leaves no half of it.

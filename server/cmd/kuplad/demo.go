@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kupla-chat/kupla/server/internal/demo"
+	"github.com/kupla-chat/kupla/server/internal/demo/county"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
@@ -41,13 +42,19 @@ func demoCommand() *cobra.Command {
 			// Everybody who tries it comes from this machine.
 			s.Exception = append(s.Exception,
 				exceptionSetting{Prefix: "127.0.0.0/8", Factor: demoFactor}, exceptionSetting{Prefix: "::1/128", Factor: demoFactor})
+			if len(s.Web.FrameAncestors) == 0 {
+				// A web developer's own page, served from another port of this machine.
+				s.Web.FrameAncestors = []string{"http://localhost:*", "http://127.0.0.1:*"}
+			}
 			var people []demo.StaffCredential
-			return serve(cmd.Context(), s,
-				func(ctx context.Context, st store.Store) (err error) {
+			return serve(cmd.Context(), s, stage{
+				prepare: func(ctx context.Context, st store.Store) (err error) {
 					people, err = demo.Setup(ctx, st, time.Now())
 					return err
 				},
-				func(addr net.Addr) { welcome(cmd.OutOrStdout(), addr, people) })
+				pages: county.Pages(),
+				ready: func(addr net.Addr) { welcome(cmd.OutOrStdout(), addr, people) },
+			})
 		},
 	}
 	c.Flags().StringVar(&data, "data", "data", "folder of the database")
@@ -78,11 +85,12 @@ func onlyLoopback(listen string) error {
 // welcome prints what a newcomer needs: the address, and the tokens ready to paste.
 func welcome(w io.Writer, addr net.Addr, people []demo.StaffCredential) {
 	url := "http://" + addr.String()
-	fmt.Fprintf(w, "\nKupla's demonstration is at %s. Everybody in it is made up.\n\nStaff, with their tokens for today:\n", url)
+	fmt.Fprintf(w, "\nKupla's demonstration is at %s: open it in a browser, and chat from the page of a county that does\n"+
+		"not exist. Everybody in it is made up.\n\nStaff, with their tokens for today:\n", url)
 	for _, p := range people {
 		fmt.Fprintf(w, "  %s\n    export KUPLA_TOKEN=%s\n", describe(p.Staff), p.Token.Reveal())
 	}
-	fmt.Fprintf(w, "\nTry it in two more terminals:\n")
+	fmt.Fprintf(w, "\nOr try it in two more terminals:\n")
 	fmt.Fprintf(w, "  go run ./clients/go/cmd/kupla chat emergency-help --server %s\n", url)
 	fmt.Fprintf(w, "  go run ./clients/go/cmd/kupla desk --server %s      (after one of the exports above)\n\n", url)
 }

@@ -19,11 +19,13 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var configPath, listen, database, debugListen string
+	var configPath, listen, database, debugListen, themes string
+	var frameAncestors []string
+	var webClient bool
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the contract",
-		Long: "Serve the contract: Connect, gRPC and gRPC-Web on one port.\n\n" +
+		Short: "Serve the contract and the web client",
+		Long: "Serve the contract and the web client: Connect, gRPC, gRPC-Web and pages on one port.\n\n" +
 			"Apply a catalogue before the first resident comes: make an admin's token with \"kuplad token create\"\n" +
 			"and call CatalogueService.ApplyCatalogue with it.",
 		Args: cobra.NoArgs,
@@ -41,24 +43,49 @@ func serveCommand() *cobra.Command {
 			if debugListen != "" {
 				s.DebugListen = debugListen
 			}
-			return serve(cmd.Context(), s, nil, nil)
+			if cmd.Flags().Changed("web") {
+				s.Web.Enabled = &webClient
+			}
+			if len(frameAncestors) > 0 {
+				s.Web.FrameAncestors = frameAncestors
+			}
+			if themes != "" {
+				s.Web.Themes = themes
+			}
+			return serve(cmd.Context(), s, stage{})
 		},
 	}
 	c.Flags().StringVar(&configPath, "config", "", "configuration file (YAML)")
 	c.Flags().StringVar(&listen, "listen", "", "address to serve on (default 127.0.0.1:8080)")
 	c.Flags().StringVar(&database, "database", "", "SQLite file (default data/kupla.db)")
 	c.Flags().StringVar(&debugListen, "debug-listen", "", "address to serve profiles on, this machine's own only (default none)")
+	c.Flags().BoolVar(&webClient, "web", true, "serve the web client: /kupla-chat.js and /chat/")
+	c.Flags().StringArrayVar(&frameAncestors, "frame-ancestor", nil,
+		"origin of pages that may have the chat on them, such as https://www.example.fi; may be given many times (default our own only)")
+	c.Flags().StringVar(&themes, "themes", "", "folder of themes of your own (default none)")
 	return c
 }
 
 // readHeaderTimeout bounds how long a caller may take to say what it wants, against slow sockets.
 const readHeaderTimeout = 10 * time.Second
 
-// serve runs the server until ctx ends. prepare runs on the open store; ready hears the address served on.
-func serve(
-	ctx context.Context, s settings, prepare func(context.Context, store.Store) error, ready func(net.Addr),
-) (err error) {
+// stage is what a server has beside an ordinary one. Each may be left out.
+type stage struct {
+	// prepare runs on the open store.
+	prepare func(context.Context, store.Store) error
+	// pages are served beside the web client.
+	pages map[string]http.Handler
+	// ready hears the address served on.
+	ready func(net.Addr)
+}
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, s settings, with stage) (err error) {
 	config, err := s.app()
+	if err != nil {
+		return &usageError{err}
+	}
+	site, err := s.Web.site(with.pages)
 	if err != nil {
 		return &usageError{err}
 	}
@@ -81,18 +108,25 @@ func serve(
 	}
 	a, err := app.New(ctx, func(ctx context.Context, o store.Options) (store.Store, error) {
 		return sqlite.Open(ctx, s.Database, o)
-	}, config, prepare)
+	}, config, with.prepare)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 
+	serving := s.http()
+	if site != nil {
+		serving.Pages = site
+		if !site.Complete() {
+			log.Warn("built without the web client: its pages say so; see \"make web\"")
+		}
+	}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{
-		Handler:           a.RPC.Handler(s.http()),
+		Handler:           a.RPC.Handler(serving),
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       2 * time.Minute,
@@ -114,8 +148,8 @@ func serve(
 		done <- server.Serve(listener)
 	}()
 	log.Info("serving", "address", listener.Addr().String(), "version", version)
-	if ready != nil {
-		ready(listener.Addr())
+	if with.ready != nil {
+		with.ready(listener.Addr())
 	}
 	select {
 	case err := <-done:

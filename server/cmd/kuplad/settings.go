@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/access"
 	"github.com/kupla-chat/kupla/server/internal/app"
 	"github.com/kupla-chat/kupla/server/internal/rpc"
+	"github.com/kupla-chat/kupla/server/internal/web"
 )
 
 // settings is the configuration file. Every key may be left out and then takes the default named.
@@ -38,9 +40,42 @@ type settings struct {
 	// ShutdownTimeout is how long running calls may take to finish when the server stops. Default 10s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 
+	Web       webSettings        `yaml:"web"`
 	Limits    limitSettings      `yaml:"limits"`
 	Exception []exceptionSetting `yaml:"address_exceptions"`
 	Times     timeSettings       `yaml:"times"`
+}
+
+// webSettings are how the web client is served.
+type webSettings struct {
+	// Enabled serves it. Default true.
+	Enabled *bool `yaml:"enabled"`
+	// FrameAncestors are the origins of the pages that may have the chat on them. Default none but our own.
+	FrameAncestors []string `yaml:"frame_ancestors"`
+	// Themes is a folder of the county's own themes. Default none.
+	Themes string `yaml:"themes"`
+}
+
+// site is the web client as it is to be served; nil when it is not. Extra pages are served beside it.
+func (w webSettings) site(extra map[string]http.Handler) (*web.Site, error) {
+	if w.Enabled != nil && !*w.Enabled {
+		return nil, nil //nolint:nilnil // No site is an answer.
+	}
+	config := web.Config{FrameAncestors: w.FrameAncestors, Extra: extra}
+	if w.Themes != "" {
+		// Everything in it becomes public: a link that leads out of the folder is refused, wherever it came from.
+		root, err := os.OpenRoot(w.Themes)
+		if err != nil {
+			return nil, fmt.Errorf("web: themes: %w", err)
+		}
+		defer func() { _ = root.Close() }()
+		config.Themes = root.FS()
+	}
+	site, err := web.New(web.Built(), config)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return site, nil
 }
 
 // rateSetting is so many a second in the long run, and so many at once. per_second: -1 is no limit.

@@ -26,6 +26,14 @@ type HTTPConfig struct {
 	// WriteTimeout is how long one write may take before the peer counts as dead. Default 30 s. It is set
 	// anew for each write, so a stream lives as long as it is read.
 	WriteTimeout time.Duration
+	// Pages are what is served beside the contract, under the same bounds. Nil is nothing.
+	Pages Pages
+}
+
+// Pages are web pages and their files.
+type Pages interface {
+	// Page finds what answers at a path. Nil is nothing: the path is the contract's.
+	Page(urlPath string) http.Handler
 }
 
 const (
@@ -59,9 +67,24 @@ func (s *Server) Handler(config HTTPConfig) http.Handler {
 		ExposedHeaders: connectcors.ExposedHeaders(),
 		MaxAge:         int((2 * time.Hour).Seconds()),
 	}).Handler(handler)
+	if config.Pages != nil {
+		handler = withPages(config.Pages, handler)
+	}
 	// Outermost: a preflight has a peer that may be slow, too.
 	handler = s.bounded(handler, config.ReadTimeout, config.WriteTimeout)
 	return handler
+}
+
+// withPages serves pages where there are any. They are looked up before the contract, and outside of what lets other
+// origins call it: a page and its files are read by browsers, and never by another site's script.
+func withPages(pages Pages, contract http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if page := pages.Page(r.URL.Path); page != nil {
+			page.ServeHTTP(w, r)
+			return
+		}
+		contract.ServeHTTP(w, r)
+	})
 }
 
 // orNone keeps rs/cors from taking an empty list for "everybody".
