@@ -1,0 +1,19 @@
+import { mkdir, writeFile } from "node:fs/promises";
+
+import type { Page } from "@playwright/test";
+
+import { root } from "../harness/programs.ts";
+import { withPalette } from "./withPalette.ts";
+
+const folder = `${root}docs/screenshots`;
+
+/** Writes what a page looks like now into docs/screenshots. Nothing moves and no cursor blinks in it. */
+export async function picture(page: Page, name: string): Promise<void> {
+  // Whatever was pressed last is not in the picture's way.
+  await page.mouse.move(0, 0);
+  // The shade that Chromium lays over what was tapped fades by itself, and is no animation of the page's.
+  await page.waitForTimeout(400);
+  const png = await page.screenshot({ animations: "disabled", caret: "hide", scale: "device" });
+  await mkdir(folder, { recursive: true });
+  await writeFile(`${folder}/${name}.png`, withPalette(png));
+}
