@@ -9,6 +9,7 @@ const people: People = {
   names: new Map([
     ["professional-1", "Kaisa"],
     ["professional-2", "Tauno"],
+    ["professional-3", "Aino"],
   ]),
   professionals: ["professional-1", "professional-2"],
 };
@@ -23,6 +24,7 @@ test.each([
   ["fi", ["professional-1"], "Kaisa kirjoittaa…"],
   ["fi", ["professional-1", "professional-2"], "Kaisa ja Tauno kirjoittavat…"],
   ["fi", ["professional-9"], "Ammattilainen kirjoittaa…"],
+  ["fi", ["professional-3"], ""],
   ["sv", ["professional-1", "professional-2"], "Kaisa och Tauno skriver…"],
   ["en", ["professional-1", "professional-2"], "Kaisa and Tauno are typing…"],
 ] as const)("in %s: %s", async (language, typing, expected) => {
