@@ -177,7 +177,7 @@ func TestLoadBench(t *testing.T) {
 	if err := json.Unmarshal(data, &report); err != nil {
 		t.Fatal(err)
 	}
-	if !report.Short || report.Machine.Cores < 1 || len(report.Rows) != 4 || len(report.Loads) != 2 {
+	if !report.Short || report.Machine.Cores < 1 || len(report.Rows) != 5 || len(report.Loads) != 2 {
 		t.Fatalf("the report is %s", data)
 	}
 	light := report.Loads[0].Rounds
