@@ -18,9 +18,12 @@ import { TryableSignals } from "./signals.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
 import type { ChatConversation, ChatState, Ended, FeedbackAnswer, Observable } from "./types.js";
+import { wait } from "./wait.js";
 
 /** How often it is told that one is typing. */
 const typingEveryMs = 3_000;
+/** How often it is told at most how far one has read. Of what comes faster, only the last matters. */
+const markEveryMs = 300;
 /** How long showing waits for the rest of a history that is on its way. */
 const replayDelayMs = 250;
 
@@ -260,6 +263,7 @@ export class OpenConversation implements ChatConversation {
         );
         this.#log.readMarks.set(me, Math.max(sequence, this.#log.readMarks.get(me) ?? 0));
         this.#store.changed();
+        await wait(markEveryMs, this.#stop.signal);
       }
     } catch {
       // Refused, as when the conversation has just ended. The next mark tries again.
