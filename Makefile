@@ -34,7 +34,7 @@ GENERATE_RECORD := $(BUF) generate $(RECORD)/proto --template $(RECORD)/proto/bu
 # The web client, which kuplad has in it. Folders are among its sources, so that a file that goes is noticed, too.
 BIOME := node_modules/.bin/biome
 WEB := server/internal/web/dist/chat/index.html
-WEB_SOURCES := $(shell find gen/es clients/web/sdk/src clients/web/bubble -name node_modules -prune -o -name '*.test.ts*' -prune -o -print)
+WEB_SOURCES := $(shell find gen/es clients/web/sdk/src $(wildcard clients/web/bubble/*) -name node_modules -prune -o -name '*.test.ts*' -prune -o -print)
 
 ##@ Use
 

@@ -32,7 +32,7 @@ export function findIdentityCode(text: string): TextSpan | undefined {
       const end = complete(text, digits, glyph);
       if (end !== undefined) return { start, end };
     }
-    // Not behind the attempt, which may have read the digits of the next one: 131052-131052-308T.
+    // Not behind the attempt, which may have read the digits of the next one: 131052-131052-900W.
     begins = false;
   }
   return undefined;
