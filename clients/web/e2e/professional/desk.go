@@ -36,26 +36,18 @@ func (s *stage) open(ctx context.Context, r *request) (any, error) {
 	if r.Office {
 		return nil, nil //nolint:nilnil // There is nothing to say, and nothing went wrong.
 	}
-	there := make(chan error, 1)
+	there := make(arrival, 1)
 	s.running.Go(func() {
 		for update, err := range d.client.WatchDesk(ctx, kupla.WatchDeskOptions{}) {
 			if err == nil {
 				s.tellDesk(d, update)
 			}
 			if err != nil || update.Kind == kupla.DeskCaughtUp {
-				select {
-				case there <- err:
-				default:
-				}
+				there.say(err)
 			}
 		}
 	})
-	select {
-	case err := <-there:
-		return nil, err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return nil, there.wait(ctx)
 }
 
 // deskWords are the updates that are told, by what they are called.
@@ -264,7 +256,7 @@ func (s *stage) follow(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	there := make(chan error, 1)
+	there := make(arrival, 1)
 	s.running.Go(func() {
 		for update, err := range c.Follow(ctx, kupla.FollowOptions{}) {
 			now := s.teller.clock.now()
@@ -281,18 +273,10 @@ func (s *stage) follow(ctx context.Context, r *request) (any, error) {
 			case update.Kind != kupla.UpdateCaughtUp:
 				continue
 			}
-			select {
-			case there <- err:
-			default:
-			}
+			there.say(err)
 		}
 	})
-	select {
-	case err := <-there:
-		return nil, err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return nil, there.wait(ctx)
 }
 
 // log lists the whole log of a conversation, as it is kept.
@@ -309,4 +293,24 @@ func (s *stage) log(ctx context.Context, r *request) (any, error) {
 		events = append(events, raw(event))
 	}
 	return events, nil
+}
+
+// arrival is the first word of a stream that goes on by itself: that it has caught up, or why it could not.
+type arrival chan error
+
+// say tells it, unless it was told before.
+func (a arrival) say(err error) {
+	select {
+	case a <- err:
+	default:
+	}
+}
+
+func (a arrival) wait(ctx context.Context) error {
+	select {
+	case err := <-a:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
