@@ -75,6 +75,15 @@ type Store interface {
 	// again, a secret is a new one.
 	ForgetSecrets(ctx context.Context, from, before string) error
 
+	// Signal tells the other servers of the database something of the moment. It returns at once; what is not
+	// told within a moment, as while the database is away, is dropped. On a database of one server it does nothing.
+	Signal(s Signal)
+	// Refresh takes in what other servers have committed until now, as far as it has not been told yet. It is for
+	// when nothing may be missed, as before saying that nobody waits.
+	Refresh(ctx context.Context) error
+	// Leads reports whether this server is the one that does what time does. It moves to another one when this
+	// one is gone. Two may lead for a moment.
+	Leads() bool
 	// Healthy tells whether the database can be read and written now.
 	Healthy(ctx context.Context) error
 	// Close finishes what was accepted and closes the database.
@@ -86,6 +95,11 @@ type Options struct {
 	// Committed hears of every batch, in the order of commits. It must not block and must not change what
 	// it is given. Nil hears nothing.
 	Committed func([]Committed)
+	// Signalled hears what other servers signalled. It must not block. Nil hears nothing.
+	Signalled func([]Signal)
+	// Interrupted hears that the database cannot be used (true), and that it can again (false), when everything that
+	// other servers committed meanwhile has been told. It must not block. Nil hears nothing.
+	Interrupted func(bool)
 	// Now is the clock of what the store itself stamps. Nil is time.Now.
 	Now func() time.Time
 }
@@ -141,6 +155,9 @@ type Outcome struct {
 
 // Committed is one change that became durable.
 type Committed struct {
+	// Elsewhere tells that it was made by another server of the database, or may have been, and may be several
+	// changes in one. Nobody who made it called this server.
+	Elsewhere bool
 	// Conversations are those that changed or began, as they are now, with the events added.
 	Conversations []ConversationChange
 	// Queues are those whose kept state changed.
@@ -155,14 +172,39 @@ type Committed struct {
 
 // ConversationChange is one conversation's part in a change.
 type ConversationChange struct {
-	// Before is the conversation as it was; nil when it began.
+	// Before is the conversation as it was told last; nil when it began, or was not known.
 	Before *chat.Conversation
 	// After is the conversation as it is. Shared: not to be changed.
 	After *chat.Conversation
 	// Version grows with every change of the conversation. What has a smaller one is older.
 	Version int64
-	// Events are those added, in order.
+	// Events are those added, in order, without those that are missing when another server was in between: they
+	// are to be read from the store.
 	Events []chat.Event
+}
+
+// SignalKind is what a signal tells.
+type SignalKind uint8
+
+// The kinds of signals.
+const (
+	// SignalTyping tells that a participant of a conversation is typing.
+	SignalTyping SignalKind = iota + 1
+	// SignalCustomerHere tells that the customer of a conversation has come to a server.
+	SignalCustomerHere
+	// SignalStaffHere tells that a staff member has come to a server.
+	SignalStaffHere
+)
+
+// Signal is something of the moment that servers tell each other. It is not kept, and may be lost.
+type Signal struct {
+	Kind SignalKind
+	// ConversationID is the conversation; empty for SignalStaffHere.
+	ConversationID string
+	// ParticipantID is who is typing.
+	ParticipantID string
+	// StaffID is who has come, for SignalStaffHere.
+	StaffID string
 }
 
 // Queue is what is kept of a queue beside the catalogue.

@@ -157,7 +157,10 @@ type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The longest time until the next frame of any kind. A client that has heard nothing for twice as long
 	// may take the stream for dead and resume from its cursor.
-	Interval      *durationpb.Duration `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
+	Interval *durationpb.Duration `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
+	// Whether the service is interrupted: nothing can be sent, and nothing new is told, until a heartbeat says that it
+	// is over. The stream stays open and misses nothing. Sent at once when an interruption begins and when it ends.
+	Interrupted   bool `protobuf:"varint,2,opt,name=interrupted,proto3" json:"interrupted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +200,13 @@ func (x *Heartbeat) GetInterval() *durationpb.Duration {
 		return x.Interval
 	}
 	return nil
+}
+
+func (x *Heartbeat) GetInterrupted() bool {
+	if x != nil {
+		return x.Interrupted
+	}
+	return false
 }
 
 // Tells that the cursor sent cannot be continued: forget what you have, a snapshot and the whole log follow.
@@ -313,9 +323,10 @@ var File_kupla_v1_stream_proto protoreflect.FileDescriptor
 
 const file_kupla_v1_stream_proto_rawDesc = "" +
 	"\n" +
-	"\x15kupla/v1/stream.proto\x12\bkupla.v1\x1a\x1egoogle/protobuf/duration.proto\"B\n" +
+	"\x15kupla/v1/stream.proto\x12\bkupla.v1\x1a\x1egoogle/protobuf/duration.proto\"d\n" +
 	"\tHeartbeat\x125\n" +
-	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\binterval\"6\n" +
+	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12 \n" +
+	"\vinterrupted\x18\x02 \x01(\bR\vinterrupted\"6\n" +
 	"\x05Reset\x12-\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x15.kupla.v1.ResetReasonR\x06reason\"\x92\x01\n" +
 	"\x06GoAway\x12.\n" +

@@ -496,6 +496,15 @@ func (s *Store) ForgetSecrets(ctx context.Context, from, before string) error {
 	})
 }
 
+// Signal is store.Store's. There are no other servers.
+func (s *Store) Signal(store.Signal) {}
+
+// Refresh is store.Store's. There are no other servers.
+func (s *Store) Refresh(ctx context.Context) error { return ctx.Err() }
+
+// Leads is store.Store's. There is nobody else to.
+func (s *Store) Leads() bool { return true }
+
 // Healthy is store.Store's. It writes: a disk that is full can be read.
 func (s *Store) Healthy(ctx context.Context) error {
 	return s.committer.Do(ctx, func(ctx context.Context) ([]store.Committed, error) {
