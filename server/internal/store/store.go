@@ -23,6 +23,9 @@ type Store interface {
 
 	// Conversation reads one conversation. The caller must not change it. Returns ErrNotFound.
 	Conversation(ctx context.Context, id string) (*chat.Conversation, error)
+	// Told is an open conversation as it was told last by Options.Committed, or read when the store was opened. It does
+	// not ask the database, which may know better when there are other servers. The caller must not change it.
+	Told(id string) (*chat.Conversation, bool)
 	// Events reads up to limit events of a conversation after a sequence, in order.
 	Events(ctx context.Context, conversationID string, after int32, limit int) ([]chat.Event, error)
 	// OpenConversations reads all that are waiting or active. The caller must not change them.
@@ -75,12 +78,17 @@ type Store interface {
 	// again, a secret is a new one.
 	ForgetSecrets(ctx context.Context, from, before string) error
 
+	// ForgetOrder sees to it that nothing in the database tells any more when, or in which order, the feedback was
+	// given that is stored until now.
+	ForgetOrder(ctx context.Context) error
 	// Signal tells the other servers of the database something of the moment. It returns at once; what is not
 	// told within a moment, as while the database is away, is dropped. On a database of one server it does nothing.
 	Signal(s Signal)
 	// Refresh takes in what other servers have committed until now, as far as it has not been told yet. It is for
 	// when nothing may be missed, as before saying that nobody waits.
 	Refresh(ctx context.Context) error
+	// Shared reports whether other servers may use the database at the same time.
+	Shared() bool
 	// Leads reports whether this server is the one that does what time does. It moves to another one when this
 	// one is gone. Two may lead for a moment.
 	Leads() bool
@@ -100,6 +108,8 @@ type Options struct {
 	// Interrupted hears that the database cannot be used (true), and that it can again (false), when everything that
 	// other servers committed meanwhile has been told. It must not block. Nil hears nothing.
 	Interrupted func(bool)
+	// Observed hears of every batch what it took. It must not block. Nil hears nothing.
+	Observed func(Batch)
 	// Now is the clock of what the store itself stamps. Nil is time.Now.
 	Now func() time.Time
 }

@@ -55,6 +55,7 @@ func needOf(items []*item) *Need {
 			need.Requests = append(need.Requests, it.requestKeys()...)
 		}
 		need.Catalogue = need.Catalogue || it.rows.Catalogue
+		need.Locked = need.Locked || it.locked
 	}
 	for _, list := range []*[]string{&need.Staff, &need.Queues, &need.Conversations, &need.Origins} {
 		slices.Sort(*list)
@@ -105,7 +106,7 @@ func newBatch(engine Engine, loaded *Loaded, now time.Time) *batch {
 // run runs one item and sets its outcome or error. The error returned is one that nobody of the batch can
 // be answered after.
 func (b *batch) run(ctx context.Context, it *item) error {
-	it.outcome, it.err = store.Outcome{}, nil
+	it.outcome, it.err, it.again = store.Outcome{}, nil, false
 	if it.req.Remembered() {
 		if found, ok := b.remembered(it); ok {
 			if found.Fingerprint != it.req.Fingerprint {
@@ -117,11 +118,15 @@ func (b *batch) run(ctx context.Context, it *item) error {
 		}
 	}
 	var a *attempted
-	if a, it.err = b.prepare(it); it.err != nil {
-		return nil //nolint:nilerr // The item's own error is answered to its caller.
+	if a, it.err = b.prepare(it); it.err == nil {
+		it.err = call(it.fn, a.work)
 	}
-	if it.err = call(it.fn, a.work); it.err != nil {
-		return nil //nolint:nilerr // As above.
+	if b.loaded.Unlocked && (it.err != nil || !a.guarded()) {
+		it.again = true
+		return nil //nolint:nilerr // Nothing is answered yet.
+	}
+	if it.err != nil {
+		return nil //nolint:nilerr // The item's own error is answered to its caller.
 	}
 	err := b.check(ctx, a)
 	switch {
@@ -221,6 +226,22 @@ func (b *batch) staffMember(id string) (store.Staff, bool) {
 	}
 	s, ok := b.loaded.Staff[id]
 	return s, ok
+}
+
+// guarded reports whether the commit will tell that a change rested on what is no longer so: it writes every row that
+// it has read. A refusal, or a change that writes nothing, would be answered by what may be old.
+func (a *attempted) guarded() bool {
+	r := a.work.Recorded()
+	if len(a.names) == 0 || len(a.queues)+len(a.staff)+len(r.Started)+len(r.FeedbackTokens)+len(r.Feedback) > 0 ||
+		r.Catalogue != nil {
+		return false
+	}
+	for _, c := range a.conversations {
+		if !c.Changed() && len(c.Pending()) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // check sees to it that what a change did can be written, and encodes it. It changes nothing in the batch.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +19,14 @@ const (
 	defaultMaxBytes = 4 << 20
 )
 
+// maxTries is how often a batch is run when other servers are in its way.
+const maxTries = 5
+
 // Options are what a Committer takes.
 type Options struct {
-	// Committed and Now are as in store.Options.
+	// Committed, Observed and Now are as in store.Options.
 	Committed func([]store.Committed)
+	Observed  func(store.Batch)
 	Now       func() time.Time
 	// MaxRows is how many rows the changes of a batch name at most. 0 is 1,024.
 	MaxRows int
@@ -33,9 +38,13 @@ type Options struct {
 type Committer struct {
 	engine    Engine
 	committed func([]store.Committed)
+	observed  func(store.Batch)
 	now       func() time.Time
 	maxRows   int
 	maxBytes  int
+
+	// held is how many of pending there are, for those who look from outside.
+	held atomic.Int64
 
 	mu     sync.Mutex
 	queue  []*item
@@ -61,6 +70,11 @@ type item struct {
 	rows  store.Rows
 	key   [16]byte
 	isJob bool
+
+	// locked tells that its rows are to be locked: it was run without, and came to nothing that could be relied on.
+	locked bool
+	// again tells that it is to be run again so.
+	again bool
 
 	// Of whoever owns the item.
 	fn  func(*store.Work) error
@@ -88,7 +102,8 @@ func (it *item) finish(err error) {
 // New makes a Committer and starts it.
 func New(engine Engine, opts Options) *Committer {
 	c := &Committer{
-		engine: engine, committed: opts.Committed, now: opts.Now, maxRows: opts.MaxRows, maxBytes: opts.MaxBytes,
+		engine: engine, committed: opts.Committed, observed: opts.Observed, now: opts.Now,
+		maxRows: opts.MaxRows, maxBytes: opts.MaxBytes,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if c.committed == nil {
@@ -167,6 +182,13 @@ func (c *Committer) signal() {
 	}
 }
 
+// Waiting counts the changes and jobs that were accepted and are not answered yet.
+func (c *Committer) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue) + int(c.held.Load())
+}
+
 // Close finishes what was accepted and ends the goroutine. Later changes fail with store.ErrClosed.
 func (c *Committer) Close() {
 	c.mu.Lock()
@@ -194,6 +216,7 @@ func (c *Committer) run() {
 		n := c.process(batch)
 		clear(c.pending[:n])
 		c.pending = c.pending[n:]
+		c.held.Store(int64(len(c.pending)))
 	}
 }
 
@@ -238,6 +261,7 @@ func (c *Committer) gather() []*item {
 		}
 		clear(c.pending[len(live):])
 		c.pending = live
+		c.held.Store(int64(len(live)))
 
 		if len(c.pending) > 0 {
 			break
@@ -271,9 +295,17 @@ func (c *Committer) process(items []*item) int {
 		c.runJob(items[0])
 		return 1
 	}
-	n, err := c.attempt(items)
+	n, again, err := c.attempt(items)
+	for tries := 1; errors.Is(err, ErrAgain) && tries < maxTries; tries++ {
+		lock(items[:n])
+		n, again, err = c.attempt(items)
+	}
 	switch {
 	case err == nil:
+		lock(again)
+		for len(again) > 0 {
+			again = again[c.process(again):]
+		}
 	case !errors.Is(err, ErrRejected):
 		if !errors.Is(err, store.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
@@ -296,6 +328,13 @@ func (c *Committer) process(items []*item) int {
 		}
 	}
 	return n
+}
+
+// lock has items run with their rows locked from now on.
+func lock(items []*item) {
+	for _, it := range items {
+		it.locked = true
+	}
 }
 
 // recover ends the engine's doubt about what is stored, and tells what had become durable.
@@ -323,16 +362,20 @@ func (c *Committer) runJob(it *item) {
 }
 
 // attempt runs a batch in one transaction and, when it is committed, answers its callers. It returns how
-// many items it took; after an error they have not been answered.
-func (c *Committer) attempt(items []*item) (n int, err error) {
+// many items it took, and those of them that are to be run again with their rows locked; after an error none has been
+// answered.
+func (c *Committer) attempt(items []*item) (n int, again []*item, err error) {
 	ctx := context.Background()
+	watch := c.watch()
+	defer func() { watch.end(n, err) }()
 	if err := c.recover(ctx); err != nil {
-		return len(items), err
+		return len(items), nil, err
 	}
 	loaded, err := c.engine.Load(ctx, needOf(items))
 	if err != nil {
-		return len(items), err
+		return len(items), nil, err
 	}
+	watch.loaded()
 	open := true
 	defer func() {
 		if open {
@@ -354,24 +397,43 @@ func (c *Committer) attempt(items []*item) (n int, err error) {
 			continue
 		}
 		if err := b.run(ctx, it); err != nil {
-			return n, err
+			return n, nil, err
 		}
 		answered = append(answered, it)
 	}
 	if !b.writes.empty() {
 		open = false
+		watch.commits()
 		if err := c.engine.Commit(ctx, &b.writes); err != nil {
-			return n, err
+			return n, nil, err
 		}
+		watch.committed()
 		if len(b.committed) > 0 {
 			c.committed(b.committed)
 		}
 	} else {
 		open = false
-		c.engine.Rollback(ctx)
+		if err := c.finish(ctx, answered); err != nil {
+			return n, nil, err
+		}
 	}
 	for _, it := range answered {
-		it.finish(it.err)
+		if it.again {
+			again = append(again, it)
+		} else {
+			it.finish(it.err)
+		}
 	}
-	return n, nil
+	return n, again, nil
+}
+
+// finish ends the transaction of a batch that writes nothing.
+func (c *Committer) finish(ctx context.Context, answered []*item) error {
+	confirmer, ok := c.engine.(Confirmer)
+	repeated := slices.ContainsFunc(answered, func(it *item) bool { return it.err == nil && it.outcome.Repeated })
+	if ok && repeated {
+		return confirmer.Confirm(ctx)
+	}
+	c.engine.Rollback(ctx)
+	return nil
 }

@@ -13,7 +13,8 @@
 //
 // # Invariants
 //
-//   - One goroutine runs all changes and all of the engine's calls. Changes run in the order they came.
+//   - One goroutine runs all changes and all of the engine's calls. Changes run in the order they came, but for those
+//     that were run on what the engine remembered and could not be answered by it: they run again after the others.
 //   - A change that refuses, panics or is rejected by the database leaves no trace; the others of its batch
 //     do not notice.
 //   - No caller's context reaches the engine. A caller that gives up before its change has started takes it

@@ -15,16 +15,25 @@ import (
 // values of rows: it is logged.
 var ErrRejected = errors.New("store: rejected by the database")
 
+// ErrAgain is wrapped by an engine's error of a batch that did nothing and may be run again as it is: another server
+// was in its way.
+var ErrAgain = errors.New("store: another server was quicker")
+
 // Engine is a database as the committer uses it: from one goroutine, one batch at a time. The contexts it
 // is given end with no caller.
 type Engine interface {
 	// Load begins a transaction, locks what is needed in the store's one order, and reads it. Rows that do
-	// not exist are left out. After an error no transaction is open.
+	// not exist are left out. After an error no transaction is open; it may wrap ErrAgain.
+	//
+	// Unless need.Locked, it may hand out instead what it remembers of conversations, without a lock, and say so by
+	// Loaded.Unlocked. Commit then fails with ErrAgain unless every conversation that is written is still as it was
+	// handed out and none of the requests was answered before.
 	Load(ctx context.Context, need *Need) (*Loaded, error)
 	// FeedbackTokenUsed reports whether a feedback token was used before, in the transaction.
 	FeedbackTokenUsed(ctx context.Context, hash [32]byte) (bool, error)
 	// Commit writes and commits. After an error no transaction is open. An error that wraps ErrRejected
-	// tells that nothing was written and one row is to blame; any other, that the outcome may be unknown.
+	// tells that nothing was written and one row is to blame; one that wraps ErrAgain, that nothing was written and the
+	// batch may be run again; any other, that the outcome may be unknown.
 	Commit(ctx context.Context, w *Writes) error
 	// Rollback ends the transaction with nothing written.
 	Rollback(ctx context.Context)
@@ -38,6 +47,14 @@ type Recoverer interface {
 	Recover(ctx context.Context) ([]store.Committed, error)
 }
 
+// Confirmer is an engine whose commits are only durable when a copy elsewhere has them, too.
+type Confirmer interface {
+	// Confirm makes sure that what was read in the transaction is as durable as what is committed, and ends the
+	// transaction. A repeat is answered by what was read: without it, the answer might rest on a commit whose own
+	// answer was lost while the copy was waited for.
+	Confirm(ctx context.Context) error
+}
+
 // Need is what a batch reads. Every list is sorted and without duplicates.
 type Need struct {
 	Staff         []string
@@ -49,6 +66,8 @@ type Need struct {
 	Requests []RequestKey
 	// Catalogue asks for the catalogue.
 	Catalogue bool
+	// Locked asks for the rows as they are and stay until the batch ends.
+	Locked bool
 }
 
 // RequestKey is where a request may be remembered.
@@ -77,6 +96,9 @@ type Loaded struct {
 	Counts Counts
 	// Catalogue is nil when it was not asked for, or none was applied.
 	Catalogue *store.Catalogue
+	// Unlocked tells that the conversations may have been changed since by another server, and that nobody looked
+	// whether the requests were answered.
+	Unlocked bool
 }
 
 // Conversation is a stored conversation.

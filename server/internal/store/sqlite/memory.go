@@ -76,6 +76,13 @@ func (m *memory) conversation(id string) (c committer.Conversation, epoch int64,
 	return c, m.epoch, ok
 }
 
+func (m *memory) openConversation(id string) (*chat.Conversation, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.open[id]
+	return c.State, ok
+}
+
 // keep adds a closed conversation that was read from the database since the epoch was told.
 func (m *memory) keep(c committer.Conversation, bytes int, epoch int64) {
 	m.mu.Lock()

@@ -21,7 +21,10 @@ import (
 	"github.com/kupla-chat/kupla/server/internal/store/record"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Watched = (*Store)(nil)
+)
 
 // Store is a database that a server has open. It is safe for concurrent use.
 type Store struct {
@@ -53,7 +56,9 @@ func Open(ctx context.Context, path string, opts store.Options) (*Store, error) 
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), s.release())
 	}
-	s.committer = committer.New(s.engine, committer.Options{Committed: opts.Committed, Now: s.now})
+	s.committer = committer.New(s.engine, committer.Options{
+		Committed: opts.Committed, Observed: opts.Observed, Now: s.now,
+	})
 	return s, nil
 }
 
@@ -209,6 +214,9 @@ func (s *Store) catchUp(ctx context.Context, c *committer.Conversation) error {
 		return advance(c, event)
 	})
 }
+
+// Told is store.Store's.
+func (s *Store) Told(id string) (*chat.Conversation, bool) { return s.memory.openConversation(id) }
 
 // Events is store.Store's. It reads nothing of a conversation that there is not.
 func (s *Store) Events(ctx context.Context, conversationID string, after int32, limit int) ([]chat.Event, error) {
@@ -496,11 +504,20 @@ func (s *Store) ForgetSecrets(ctx context.Context, from, before string) error {
 	})
 }
 
+// ForgetOrder is store.Store's. The rows of feedback stand in the order of their random names from the start.
+func (s *Store) ForgetOrder(ctx context.Context) error { return ctx.Err() }
+
 // Signal is store.Store's. There are no other servers.
 func (s *Store) Signal(store.Signal) {}
 
 // Refresh is store.Store's. There are no other servers.
 func (s *Store) Refresh(ctx context.Context) error { return ctx.Err() }
+
+// Stats are the store's figures.
+func (s *Store) Stats() store.Stats { return store.Stats{Waiting: s.committer.Waiting()} }
+
+// Shared is store.Store's: the file is locked.
+func (s *Store) Shared() bool { return false }
 
 // Leads is store.Store's. There is nobody else to.
 func (s *Store) Leads() bool { return true }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -271,14 +270,16 @@ func callerGivesUp(s *suite) {
 	release := make(chan struct{})
 	started := make(chan error, 1)
 	inside, leave := context.WithCancel(s.Context())
+	running := make(chan struct{})
 	go func() {
 		_, err := s.Change(inside, request("x", 1, 1), store.Rows{Conversations: []string{"c"}}, func(w *store.Work) error {
+			close(running)
 			<-release
 			return w.Conversation("c").Post(chat.CustomerID, "kesken", w.Now)
 		})
 		started <- err
 	}()
-	synctest.Wait()
+	<-running
 	waiting, stop := context.WithCancel(s.Context())
 	gaveUp := make(chan error, 1)
 	go func() {
@@ -288,7 +289,7 @@ func callerGivesUp(s *suite) {
 		})
 		gaveUp <- err
 	}()
-	synctest.Wait()
+	s.reached(2)
 	stop()
 	s.is(<-gaveUp, context.Canceled)
 
@@ -469,8 +470,9 @@ func originInOneBatch(s *suite) {
 // before, and each is told of by itself.
 func oneConversationInOneBatch(s *suite) {
 	s.start("c", "q")
+	heard := s.heard.all()
 	s.staff("maita", 1)
-	first := s.conversation("c")
+	first := heard[len(heard)-1].Conversations[0].After
 	kept := *first.Clone()
 	var changes []func() (store.Outcome, error)
 	for i := range 5 {
@@ -620,7 +622,7 @@ func nowNeverDecreases(s *suite) {
 	s.ok(s.Close())
 	seconds := []int{0, 5, 3, 3, 9, 1}
 	i := 0
-	start := time.Now()
+	start := s.time()
 	s.now = func() time.Time {
 		at := start.Add(time.Duration(seconds[min(i, len(seconds)-1)]) * time.Second)
 		i++
@@ -652,11 +654,7 @@ func nowNeverDecreases(s *suite) {
 
 func closeFinishes(s *suite) {
 	s.start("c", "q")
-	release := make(chan struct{})
-	go func() {
-		_, _ = s.Change(s.Context(), store.Request{}, store.Rows{}, func(*store.Work) error { <-release; return nil })
-	}()
-	synctest.Wait()
+	release := s.busy(nil)
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
@@ -665,12 +663,19 @@ func closeFinishes(s *suite) {
 			}
 		})
 	}
-	synctest.Wait()
+	s.reached(21)
 	wg.Go(func() { s.ok(s.Close()) })
-	synctest.Wait()
-	_, err := s.post(store.Request{}, "c", "late")
+	err := context.DeadlineExceeded
+	for errors.Is(err, context.DeadlineExceeded) { // The close has not begun yet.
+		ctx, cancel := context.WithTimeout(s.Context(), 10*time.Millisecond)
+		_, err = s.Change(ctx, store.Request{}, store.Rows{Conversations: []string{"c"}}, func(*store.Work) error {
+			s.Error("a change that came after the close ran")
+			return nil
+		})
+		cancel()
+	}
 	s.is(err, store.ErrClosed)
-	close(release)
+	release()
 	wg.Wait()
 	_, err = s.Conversation(s.Context(), "c")
 	s.is(err, store.ErrClosed)

@@ -324,7 +324,7 @@ func requestOfUnknownOutcome(s *suite) {
 	if c := s.conversation("c"); c.LastSequence != 4 {
 		s.Errorf("last sequence %d, want 4", c.LastSequence)
 	}
-	time.Sleep(time.Second)
+	s.pass(time.Second)
 	s.ok(s.Healthy(s.Context()))
 }
 
@@ -332,7 +332,7 @@ func requestOfUnknownOutcome(s *suite) {
 func requestWithClockSetBack(s *suite) {
 	s.start("c", "q")
 	s.ok(s.Close())
-	s.now = func() time.Time { return time.Now().Add(-time.Hour) }
+	s.now = func() time.Time { return s.time().Add(-time.Hour) }
 	s.open()
 	post := func(content uint64) (store.Outcome, error) { return s.post(request("x", 1, content), "c", "hei") }
 	out, err := post(1)

@@ -34,7 +34,7 @@ var rowsTests = map[string]func(*suite){
 func caseNotes(s *suite) {
 	s.start("c", "q")
 	s.start("d", "q")
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := s.time().UTC().Truncate(time.Microsecond)
 	note := func(conversation, id string) store.CaseNote {
 		return store.CaseNote{
 			ID: id, ConversationID: conversation, StaffID: "maita", DisplayName: "Maita", Text: "teksti " + id, Time: at,
@@ -91,10 +91,10 @@ func caseNotes(s *suite) {
 
 func contacts(s *suite) {
 	s.staff("maita", 100)
-	open := time.Now()
+	open := s.time()
 	var want []store.Contact
 	for _, id := range names("c", 12) {
-		time.Sleep(time.Minute)
+		s.pass(time.Minute)
 		s.start(id, "q")
 		if id == "c-005" {
 			_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}},
@@ -104,7 +104,7 @@ func contacts(s *suite) {
 		}
 		_, err := s.take(store.Request{}, id, "maita")
 		s.ok(err)
-		time.Sleep(time.Minute)
+		s.pass(time.Minute)
 		s.close(id)
 		c := s.conversation(id)
 		want = append(want, store.Contact{
@@ -130,7 +130,7 @@ func contacts(s *suite) {
 		if diff := cmp.Diff(want[:3], got); diff != "" {
 			s.Errorf("the latest three (-want +got):\n%s", diff)
 		}
-		counts, err := s.ClosedCounts(s.Context(), open, time.Now().Add(time.Hour))
+		counts, err := s.ClosedCounts(s.Context(), open, s.time().Add(time.Hour))
 		s.ok(err)
 		if diff := cmp.Diff(map[string]int{"q": 12, "p": 1}, counts); diff != "" {
 			s.Errorf("closed (-want +got):\n%s", diff)
@@ -159,7 +159,7 @@ func contacts(s *suite) {
 }
 
 func conversationTokens(s *suite) {
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := s.time().UTC().Truncate(time.Microsecond)
 	first := store.ConversationToken{Hash: [32]byte{1}, ConversationID: "c", ParticipantID: chat.CustomerID, CreateTime: at}
 	second := store.ConversationToken{Hash: [32]byte{2}, ConversationID: "c", ParticipantID: chat.CustomerID, CreateTime: at}
 	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q"}}, func(w *store.Work) error {
@@ -199,7 +199,7 @@ func conversationTokens(s *suite) {
 }
 
 func staffTokens(s *suite) {
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := s.time().UTC().Truncate(time.Microsecond)
 	token := store.StaffToken{
 		Hash: [32]byte{1}, ID: "t1", Label: "työpöytä", StaffID: "maita", Roles: []store.Role{store.RoleProfessional},
 		CreateTime: at, ExpireTime: at.Add(time.Hour),
@@ -245,7 +245,7 @@ func staffProfile(s *suite) {
 		s.Errorf("told of a new staff member: %+v", told)
 	}
 	s.ok(s.PutStaff(s.Context(), store.Staff{ID: "aada", DisplayName: "Aada"}))
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := s.time().UTC().Truncate(time.Microsecond)
 	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Staff: []string{"maita"}}, func(w *store.Work) error {
 		m := w.Staff("maita")
 		if diff := cmp.Diff(maita, *m); diff != "" {
@@ -309,7 +309,7 @@ func staffProfile(s *suite) {
 }
 
 func queueState(s *suite) {
-	resume := time.Now().UTC().Truncate(time.Microsecond).Add(time.Hour)
+	resume := s.time().UTC().Truncate(time.Microsecond).Add(time.Hour)
 	_, err := s.Change(s.Context(), store.Request{}, store.Rows{Queues: []string{"q", "p"}}, func(w *store.Work) error {
 		q := w.Queue("q")
 		q.Paused, q.ResumeTime = true, resume
@@ -350,7 +350,7 @@ func queueState(s *suite) {
 }
 
 func catalogue(s *suite) {
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := s.time().UTC().Truncate(time.Microsecond)
 	rows := store.Rows{Catalogue: true}
 	apply := func(etag string) func() (store.Outcome, error) {
 		return func() (store.Outcome, error) {
@@ -392,7 +392,7 @@ func seen(s *suite) {
 	s.staff("maita", 1)
 	s.start("a", "q")
 	s.start("b", "q")
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := s.time().UTC().Truncate(time.Microsecond)
 	check := func(customers, staff map[string]time.Time) {
 		s.Helper()
 		for range 2 {
@@ -559,7 +559,7 @@ func feedbackLeadsNowhere(s *suite) {
 	const n = 20
 	var given []string
 	for i, id := range names("conversation", n) {
-		time.Sleep(7 * time.Minute)
+		s.pass(7 * time.Minute)
 		s.start(id, "q")
 		_, err := s.Change(s.Context(), store.Request{}, store.Rows{Conversations: []string{id}}, func(w *store.Work) error {
 			w.IssueToken(store.ConversationToken{

@@ -28,10 +28,32 @@ type Harness struct {
 	// LoseCommits makes the answers of the store's next n commits get lost: they fail, and were or were not
 	// applied.
 	LoseCommits func(s store.Store, n int, applied bool)
+	// Waiting counts the changes that the store has accepted and not answered yet. It is for RunInRealTime only.
+	Waiting func(s store.Store) int
 }
 
-// Run runs the suite. The factory makes a Harness for each test; what it needs to undo goes to t.Cleanup.
+// Run runs the suite in virtual time, which is for a store that waits for nothing outside this process. The factory
+// makes a Harness for each test; what it needs to undo goes to t.Cleanup.
 func Run(t *testing.T, factory func(t *testing.T) Harness) {
+	t.Helper()
+	run(t, func(t *testing.T, test func(*suite)) {
+		synctest.Test(t, func(t *testing.T) { test(&suite{T: t, Harness: factory(t), heard: &log{}}) })
+	})
+}
+
+// RunInRealTime runs the suite on a store that waits for a network, which no bubble of virtual time can tell from
+// work. Whether a change has reached the store is asked of Harness.Waiting. The store's clock stands still, as in a
+// bubble, unless a test lets time pass.
+func RunInRealTime(t *testing.T, factory func(t *testing.T) Harness) {
+	t.Helper()
+	run(t, func(t *testing.T, test func(*suite)) {
+		s := &suite{T: t, Harness: factory(t), heard: &log{}, clock: &clock{now: time.Now().UTC().Truncate(time.Microsecond)}}
+		s.now = s.clock.read
+		test(s)
+	})
+}
+
+func run(t *testing.T, each func(t *testing.T, test func(*suite))) {
 	t.Helper()
 	tests := map[string]func(*suite){}
 	for _, more := range []map[string]func(*suite){requestsTests, batchTests, logTests, rowsTests} {
@@ -39,13 +61,24 @@ func Run(t *testing.T, factory func(t *testing.T) Harness) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := &suite{T: t, Harness: factory(t), heard: &log{}}
+			each(t, func(s *suite) {
 				s.open()
 				tests[name](s)
 			})
 		})
 	}
+}
+
+// clock is the store's clock where there is no bubble to stop all of them.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) read() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
 }
 
 // suite is what a test has at hand.
@@ -55,6 +88,40 @@ type suite struct {
 	store.Store
 	heard *log
 	now   func() time.Time
+	clock *clock // nil in a bubble
+}
+
+// time is what the store's clock shows.
+func (s *suite) time() time.Time {
+	if s.clock == nil {
+		return time.Now()
+	}
+	return s.clock.read()
+}
+
+// pass lets time pass.
+func (s *suite) pass(d time.Duration) {
+	if s.clock == nil {
+		time.Sleep(d)
+		return
+	}
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	s.clock.now = s.clock.now.Add(d)
+}
+
+// reached waits until the store has accepted so many changes and answered none of them.
+func (s *suite) reached(n int) {
+	s.Helper()
+	if s.clock == nil {
+		synctest.Wait()
+		return
+	}
+	for deadline := time.Now().Add(10 * time.Second); s.Waiting(s.Store) != n; time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			s.Fatalf("%d changes wait in the store, want %d", s.Waiting(s.Store), n)
+		}
+	}
 }
 
 // open opens the database, again when it was opened before.
@@ -128,24 +195,32 @@ type result struct {
 // batch. It fails when more was committed than that one.
 func (s *suite) together(changes ...func() (store.Outcome, error)) []result {
 	s.Helper()
-	release := make(chan struct{})
-	go func() {
-		_, _ = s.Change(s.Context(), store.Request{}, store.Rows{}, func(*store.Work) error {
-			<-release
-			return errors.New("refused")
-		})
-	}()
-	synctest.Wait()
+	release := s.busy(errors.New("refused"))
 	results := make([]result, len(changes))
 	var done sync.WaitGroup
 	for i, change := range changes {
 		done.Go(func() { results[i].Outcome, results[i].err = change() })
-		synctest.Wait()
+		s.reached(1 + i + 1)
 	}
 	s.heard.take()
-	close(release)
+	release()
 	done.Wait()
 	return results
+}
+
+// busy keeps the store busy with a change that changes nothing, until release is called.
+func (s *suite) busy(err error) (release func()) {
+	s.Helper()
+	inside, leave := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		_, _ = s.Change(s.Context(), store.Request{}, store.Rows{}, func(*store.Work) error {
+			inside <- struct{}{}
+			<-leave
+			return err
+		})
+	}()
+	<-inside
+	return func() { close(leave) }
 }
 
 // oneBatch is what was committed by the last together. It fails unless that was one batch.
