@@ -62,7 +62,7 @@ func (b *Board) Place(conversationID string) (Place, bool) {
 	}
 	if !o.customer.present {
 		p.Held = true
-		p.HoldExpire = q.Policy.PlaceKeptUntil(o.customer.seen, b.back)
+		p.HoldExpire = q.Policy.PlaceKeptUntil(o.customer.last(), b.back)
 	}
 	return p, true
 }
@@ -281,7 +281,7 @@ func (b *Board) ExpireTime(conversationID string) (time.Time, bool) {
 }
 
 func (b *Board) expireTime(o *openConversation) time.Time {
-	from := later(later(o.customer.seen, b.back), o.conversation.LastStaffMessageTime)
+	from := later(later(o.customer.last(), b.back), o.conversation.LastStaffMessageTime)
 	// Whoever comes to it anew, perhaps after it has waited for long, gets the time to write.
 	for _, p := range o.conversation.Professionals() {
 		from = later(from, p.JoinTime)

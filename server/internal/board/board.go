@@ -32,9 +32,15 @@ type Config struct {
 	NearHead int
 	// History is how many finished contacts of a queue the estimate goes by. Default 200.
 	History int
+	// SeenEvery is how often each of several servers writes when people were last seen, and reads it of the others.
+	// Zero is a server on its own.
+	SeenEvery time.Duration
+	// Signal tells the other servers what is of the moment. It must not block. Nil tells nobody.
+	Signal func(store.Signal)
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults is the configuration with its zero values filled in.
+func (c Config) WithDefaults() Config {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v
@@ -65,8 +71,14 @@ type Board struct {
 
 	mu   sync.Mutex
 	back time.Time // when the service was back
+	// interrupted is when the interruption of the service began; zero when there is none.
+	interrupted time.Time
 	// open are the conversations that are waiting or active.
-	open   map[string]*openConversation
+	open map[string]*openConversation
+	// gone are those that closed a moment ago: what comes late of them is not to open them again.
+	gone map[string]departed
+	// early counts the streams of customers whose conversation this server was not told of yet: it began at another.
+	early  map[string]int
 	lines  map[string]*line
 	staff  map[string]*staffMember
 	queues map[string]store.Queue
@@ -96,6 +108,12 @@ type openConversation struct {
 	// of its place first.
 	waitingSince time.Time
 	promise      *queue.Promise
+}
+
+// departed is a conversation that closed.
+type departed struct {
+	version int64
+	time    time.Time
 }
 
 type staffMember struct {
@@ -138,8 +156,9 @@ type line struct {
 // New makes an empty board. Load fills it.
 func New(h *hub.Hub, c Catalogue, now func() time.Time, config Config) *Board {
 	return &Board{
-		config: config.withDefaults(), hub: h, catalogue: c, now: now,
+		config: config.WithDefaults(), hub: h, catalogue: c, now: now,
 		open: map[string]*openConversation{}, lines: map[string]*line{},
+		gone: map[string]departed{}, early: map[string]int{},
 		staff: map[string]*staffMember{}, queues: map[string]store.Queue{},
 		seenCustomers: map[string]struct{}{}, seenStaff: map[string]struct{}{},
 		habits: queue.NewHabits(),
@@ -217,7 +236,7 @@ func (b *Board) fill(read stored, meanwhile []store.Committed) {
 	began := map[string]bool{}
 	for _, change := range meanwhile {
 		for _, c := range change.Conversations {
-			began[c.After.ID] = began[c.After.ID] || c.Before == nil
+			began[c.After.ID] = began[c.After.ID] || c.Before == nil && !change.Elsewhere
 		}
 	}
 	for _, q := range read.queues {
@@ -227,12 +246,14 @@ func (b *Board) fill(read stored, meanwhile []store.Committed) {
 		b.staffMember(m.ID).Staff = m
 	}
 	for id, seen := range read.staffSeen {
-		b.staffMember(id).presence.seen = seen
+		b.staffMember(id).presence.elsewhere = seen
 	}
 	for _, c := range read.open {
 		if !began[c.ID] {
-			b.apply(store.ConversationChange{After: c})
-			b.open[c.ID].customer.seen = read.customersSeen[c.ID]
+			b.apply(store.ConversationChange{After: c}, false)
+			if o := b.open[c.ID]; o != nil { // It may have closed before the commits were kept for later.
+				o.customer.elsewhere = read.customersSeen[c.ID]
+			}
 		}
 	}
 	for id, durations := range read.handling {
@@ -271,46 +292,71 @@ func (b *Board) takeIn(change store.Committed) {
 		}
 	}
 	for _, c := range change.Conversations {
-		b.apply(c)
-		b.tell(c)
+		lost := change.Elsewhere && b.lose(c)
+		if before, news := b.apply(c, change.Elsewhere); news {
+			b.tell(before, c)
+		}
+		if lost {
+			b.hub.Rewritten(c.After.ID)
+		}
 	}
 	if change.Catalogue != nil {
 		b.hub.Catalogue()
 	}
 }
 
-// tell wakes those whom a conversation's change concerns.
-func (b *Board) tell(c store.ConversationChange) {
+// tell wakes those whom a conversation's change concerns. before is the conversation as it was told last.
+func (b *Board) tell(before *chat.Conversation, c store.ConversationChange) {
 	b.hub.Changed(c.After, c.Events, false)
-	var before []*chat.Participant
-	if c.Before != nil {
-		before = c.Before.Professionals()
-		for id, sequence := range c.After.ReadMarks {
-			if sequence > c.Before.ReadMarks[id] {
-				b.hub.Read(c.After.ID, id, sequence)
-			}
+	var had []*chat.Participant
+	var read map[string]int32
+	if before != nil {
+		had, read = before.Professionals(), before.ReadMarks
+	}
+	for id, sequence := range c.After.ReadMarks {
+		if sequence > read[id] {
+			b.hub.Read(c.After.ID, id, sequence)
 		}
 	}
 	for _, p := range c.After.Professionals() {
-		if !slices.ContainsFunc(before, func(q *chat.Participant) bool { return q.ID == p.ID }) &&
+		if !slices.ContainsFunc(had, func(q *chat.Participant) bool { return q.ID == p.ID }) &&
 			c.After.State != chat.Closed {
 			b.hub.Added(p.StaffID, c.After.ID)
 		}
 	}
 }
 
-// apply brings open conversations, lines and staff to a conversation's new state.
-func (b *Board) apply(c store.ConversationChange) {
+// lose reports whether a conversation is stored in an older version than was told, which the store tells as one that it
+// knows nothing of: a standby has taken over that had not everything. Then what is stored is what counts.
+func (b *Board) lose(c store.ConversationChange) bool {
+	o := b.open[c.After.ID]
+	if o == nil || c.Before != nil || c.Version > o.version {
+		return false
+	}
+	o.version = 0
+	b.line(o.conversation.QueueID).Forget(c.After.ID)
+	b.line(c.After.QueueID).Forget(c.After.ID)
+	return true
+}
+
+// apply brings open conversations, lines and staff to a conversation's new state, and returns what it was before as far
+// as is known. It is no news when it is not newer than what is known.
+func (b *Board) apply(c store.ConversationChange, elsewhere bool) (before *chat.Conversation, news bool) {
 	now := b.now()
 	o := b.open[c.After.ID]
-	if o != nil && c.Version < o.version {
-		return
-	}
-	var before *chat.Conversation
+	known, was := b.gone[c.After.ID].version, (*chat.Conversation)(nil)
 	if o != nil {
-		before = o.conversation
+		known, was = o.version, o.conversation
 	}
-	b.applyStaff(before, c.After)
+	if known > 0 && c.Version <= known {
+		return nil, false
+	}
+	// What the board knows goes before what the store told: a change made here may be told before one that was made
+	// elsewhere and came first.
+	if before = was; before == nil {
+		before = c.Before
+	}
+	b.applyStaff(was, c.After)
 	if o != nil && o.conversation.State == chat.Waiting &&
 		(c.After.State != chat.Waiting || c.After.QueueID != o.conversation.QueueID) {
 		b.line(o.conversation.QueueID).cameTrue(o, c.After, now)
@@ -319,39 +365,62 @@ func (b *Board) apply(c store.ConversationChange) {
 	}
 	if c.After.State == chat.Closed {
 		delete(b.open, c.After.ID)
-		return
+		b.gone[c.After.ID] = departed{version: c.Version, time: now}
+		return before, true
 	}
-	if o == nil {
-		o = &openConversation{part: b.nextPart}
-		b.nextPart = (b.nextPart + 1) % Parts
-		if c.Before == nil && len(c.Events) > 0 {
-			// It has just begun, by a call of the customer's.
-			o.customer = presence{seen: now, present: true, since: now}
-			b.seenCustomers[c.After.ID] = struct{}{}
-		}
-		b.open[c.After.ID] = o
-	}
-	was := chat.State(0)
-	if o.conversation != nil {
-		was = o.conversation.State
+	began := o == nil
+	if began {
+		o = b.begin(c, elsewhere, now)
 	}
 	o.conversation = c.After
 	o.version = c.Version
 	if c.After.State == chat.Waiting {
-		if was != chat.Waiting || before.QueueID != c.After.QueueID {
-			o.told, o.waitingSince, o.promise = 0, now, nil
+		b.applyWaiting(o, was, c)
+	}
+	if n := b.early[c.After.ID]; began && n > 0 {
+		delete(b.early, c.After.ID)
+		b.customerStreams(c.After.ID, n)
+	}
+	return before, true
+}
+
+// begin makes a conversation known that is open.
+func (b *Board) begin(c store.ConversationChange, elsewhere bool, now time.Time) *openConversation {
+	o := &openConversation{part: b.nextPart}
+	b.nextPart = (b.nextPart + 1) % Parts
+	switch {
+	case elsewhere:
+		// Its customer called another server when it began. What came later is told by signals, or read.
+		if o.customer.heard(c.After.CreateTime, now, b.config.elsewhereAge()) && now.Before(o.customer.until) {
+			o.customer.present, o.customer.since = true, c.After.CreateTime
 		}
-		changed := b.line(c.After.QueueID).Apply(queue.Entry{
-			ConversationID: c.After.ID,
-			Arrival:        c.After.ArrivalTime,
-			Language:       c.After.Language,
-			Transferred:    c.After.Transferred,
-			Version:        c.Version,
-			Origin:         c.After.Origin,
-		})
-		if changed && was != chat.Waiting || c.Before == nil || c.Before.QueueID != c.After.QueueID {
-			b.queueChanged(c.After.QueueID)
-		}
+	case c.Before == nil && len(c.Events) > 0:
+		// It has just begun, by a call of the customer's.
+		o.customer = presence{seen: now, present: true, since: now}
+		b.seenCustomers[c.After.ID] = struct{}{}
+	}
+	b.open[c.After.ID] = o
+	return o
+}
+
+// applyWaiting brings a line to the new state of a conversation that waits in it. was is the one before; nil when it
+// was not known.
+func (b *Board) applyWaiting(o *openConversation, was *chat.Conversation, c store.ConversationChange) {
+	came := was == nil || was.State != chat.Waiting || was.QueueID != c.After.QueueID
+	if came {
+		o.told, o.waitingSince, o.promise = 0, b.now(), nil
+	}
+	changed := b.line(c.After.QueueID).Apply(queue.Entry{
+		ConversationID: c.After.ID,
+		Arrival:        c.After.ArrivalTime,
+		Language:       c.After.Language,
+		Transferred:    c.After.Transferred,
+		Version:        c.Version,
+		Origin:         c.After.Origin,
+	})
+	// It may have been taken and returned elsewhere, and this be told as one.
+	if changed && (came || was.Transferred != c.After.Transferred || !was.ArrivalTime.Equal(c.After.ArrivalTime)) {
+		b.queueChanged(c.After.QueueID)
 	}
 }
 

@@ -5,36 +5,71 @@ import (
 
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/hub"
+	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
-// presence is whether somebody is there: they have a stream open, or were heard of a moment ago.
+// presence is whether somebody is there: they have a stream open, or were heard of a moment ago, here or by another
+// server.
 type presence struct {
 	streams int
-	seen    time.Time // of the last call, or of the end of the last stream
+	seen    time.Time // here: of the last call, or of the end of the last stream
 	present bool
 	since   time.Time // of the last change of present; zero when not known
+
+	// written is the last time handed out for the store, which comes back with what others wrote.
+	written time.Time
+	// elsewhere is when another server saw the one last, or this one before it was started again, and until is for how
+	// long that counts as being there.
+	elsewhere, until time.Time
 }
 
-// lastSeen is when the one was last there.
-func (p *presence) lastSeen(now time.Time) time.Time {
+// last is when the one was last seen, wherever. With a stream here it is now.
+func (p *presence) last() time.Time { return later(p.seen, p.elsewhere) }
+
+// here reports whether this server has seen the one a moment ago.
+func (p *presence) here(now time.Time, grace time.Duration) bool {
+	return p.streams > 0 || now.Before(p.seen.Add(grace))
+}
+
+// write is when this server saw the one last, for the store.
+func (p *presence) write(now time.Time) time.Time {
+	p.written = p.seen
 	if p.streams > 0 {
-		return now
+		p.written = now
 	}
-	return p.seen
+	return p.written
+}
+
+// goneBy reports whether the one is not there any more.
+func (b *Board) goneBy(p *presence, now time.Time) bool {
+	if p.here(now, b.config.PresenceGrace) || now.Before(p.until) {
+		return false
+	}
+	// While the service is interrupted, nothing is heard of those who are elsewhere.
+	return b.interrupted.IsZero() || !p.until.After(b.interrupted)
 }
 
 // ArriveCustomer tells that a customer's stream opened. The function returned tells that it ended.
 func (b *Board) ArriveCustomer(conversationID string) (leave func()) {
 	b.mu.Lock()
-	counted := b.customerStreams(conversationID, 1)
-	b.mu.Unlock()
-	if !counted {
-		return func() {} // or a conversation that is heard of later would count one stream too few
+	defer b.mu.Unlock()
+	if !b.customerStreams(conversationID, 1) {
+		b.early[conversationID]++
 	}
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.customerStreams(conversationID, -1)
+		if b.customerStreams(conversationID, -1) {
+			return
+		}
+		// It has closed, or is not known yet.
+		switch n := b.early[conversationID]; n {
+		case 0:
+		case 1:
+			delete(b.early, conversationID)
+		default:
+			b.early[conversationID] = n - 1
+		}
 	}
 }
 
@@ -53,8 +88,12 @@ func (b *Board) customerStreams(conversationID string, delta int) (known bool) {
 		return false
 	}
 	now := b.now()
+	here := o.customer.here(now, b.config.PresenceGrace)
 	o.customer.streams += delta
 	o.customer.seen = now
+	if !here {
+		b.signal(store.Signal{Kind: store.SignalCustomerHere, ConversationID: conversationID})
+	}
 	b.seenCustomers[conversationID] = struct{}{}
 	if !o.customer.present {
 		b.setCustomerPresent(o, true, now)
@@ -99,8 +138,12 @@ func (b *Board) SawStaff(staffID string) {
 func (b *Board) staffStreams(staffID string, delta int) {
 	s := b.staffMember(staffID)
 	now := b.now()
+	here := s.presence.here(now, b.config.PresenceGrace)
 	s.presence.streams += delta
 	s.presence.seen = now
+	if !here {
+		b.signal(store.Signal{Kind: store.SignalStaffHere, StaffID: staffID})
+	}
 	b.seenStaff[staffID] = struct{}{}
 	if !s.presence.present {
 		b.setStaffPresent(staffID, s, true, now)
@@ -148,7 +191,7 @@ func (b *Board) TakeSeen() Seen {
 	seen := Seen{Customers: map[string]time.Time{}, Staff: map[string]time.Time{}}
 	for id := range b.seenCustomers {
 		if o := b.open[id]; o != nil {
-			seen.Customers[id] = o.customer.lastSeen(now)
+			seen.Customers[id] = o.customer.write(now)
 			if o.customer.streams > 0 {
 				continue // seen again by the next call
 			}
@@ -157,7 +200,7 @@ func (b *Board) TakeSeen() Seen {
 	}
 	for id := range b.seenStaff {
 		if s := b.staff[id]; s != nil {
-			seen.Staff[id] = s.presence.lastSeen(now)
+			seen.Staff[id] = s.presence.write(now)
 			if s.presence.streams > 0 {
 				continue
 			}

@@ -13,14 +13,19 @@ func (b *Board) Tick() {
 	defer b.mu.Unlock()
 	now := b.now()
 	for _, o := range b.open {
-		if o.customer.present && o.customer.streams == 0 && !now.Before(o.customer.seen.Add(b.config.PresenceGrace)) {
-			b.setCustomerPresent(o, false, o.customer.seen)
+		if o.customer.present && b.goneBy(&o.customer, now) {
+			b.setCustomerPresent(o, false, o.customer.last())
 		}
 		b.warn(o, now)
 	}
 	for id, s := range b.staff {
-		if s.presence.present && s.presence.streams == 0 && !now.Before(s.presence.seen.Add(b.config.PresenceGrace)) {
-			b.setStaffPresent(id, s, false, s.presence.seen)
+		if s.presence.present && b.goneBy(&s.presence, now) {
+			b.setStaffPresent(id, s, false, s.presence.last())
+		}
+	}
+	for id, c := range b.gone {
+		if now.Sub(c.time) >= goneAge {
+			delete(b.gone, id)
 		}
 	}
 	for _, q := range b.catalogue.Book().Queues() {
@@ -39,6 +44,10 @@ func (b *Board) Tick() {
 		}
 	}
 }
+
+// goneAge is for how long it is remembered that a conversation closed: longer than what was committed before may come
+// late.
+const goneAge = time.Minute
 
 const (
 	// Parts is in how many parts a long line is told its places, one after the other within a second.
@@ -162,7 +171,7 @@ func (b *Board) abandoned(o *openConversation, now time.Time) bool {
 		return false
 	}
 	q, ok := b.catalogue.Book().Queue(o.conversation.QueueID)
-	return ok && !now.Before(q.Policy.PlaceKeptUntil(o.customer.seen, b.back))
+	return ok && !now.Before(q.Policy.PlaceKeptUntil(o.customer.last(), b.back).Add(b.config.lag()))
 }
 
 func (b *Board) notReached(o *openConversation, now time.Time) bool {
@@ -178,11 +187,11 @@ func (b *Board) notReached(o *openConversation, now time.Time) bool {
 }
 
 func (b *Board) expired(o *openConversation, now time.Time) bool {
-	return o.conversation.State == chat.Active && !o.customer.present && !now.Before(b.expireTime(o))
+	return o.conversation.State == chat.Active && !o.customer.present && !now.Before(b.expireTime(o).Add(b.config.lag()))
 }
 
 func (b *Board) lost(s *staffMember, now time.Time) bool {
-	return !s.presence.present && !now.Before(later(s.presence.seen, b.back).Add(b.config.StaffLostAfter))
+	return !s.presence.present && !now.Before(later(s.presence.last(), b.back).Add(b.config.StaffLostAfter+b.config.lag()))
 }
 
 // reachGrace is how long after coming back the service waits before it closes those whom closing time has

@@ -27,13 +27,24 @@ type News struct {
 	// Events are the events added, when they are few and without a gap; otherwise read the store. Shared, too.
 	Events []chat.Event
 	// Snapshot asks for a new snapshot: something changed without an event.
-	Snapshot  bool
+	Snapshot bool
+	// Rewritten tells that what was told of the log may not be so any more.
+	Rewritten bool
 	ReadMarks map[string]int32
 	Presence  map[string]Presence
 	Typing    map[string]struct{}
 
 	overflow bool
 }
+
+// Interruption is what becomes of an interruption of the service.
+type Interruption uint8
+
+// What becomes of an interruption. The zero value is nothing new.
+const (
+	InterruptionBegan Interruption = iota + 1
+	InterruptionOver
+)
 
 // Pending is what came since the last Take.
 type Pending struct {
@@ -53,6 +64,9 @@ type Pending struct {
 	Tick bool
 	// Closing tells that the server is going down.
 	Closing bool
+	// Interruption is what became last of an interruption of the service. What was committed before one is over is
+	// in the slot before that is.
+	Interruption Interruption
 	// Superseded tells that the same caller has opened more streams than they may, and this was the oldest.
 	Superseded bool
 }

@@ -1,6 +1,9 @@
 package hub
 
 import (
+	"context"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +19,7 @@ type Hub struct {
 	queues        map[*Follower]struct{}
 	all           map[*Follower]struct{}
 	closing       bool
+	interrupted   bool
 }
 
 // New makes a hub to which nobody listens.
@@ -66,6 +70,9 @@ func (h *Hub) open(now time.Time) *Follower {
 	h.all[f] = struct{}{}
 	if h.closing {
 		f.update(func(p *Pending) { p.Closing = true })
+	}
+	if h.interrupted {
+		f.update(func(p *Pending) { p.Interruption = InterruptionBegan })
 	}
 	return f
 }
@@ -127,6 +134,12 @@ func (h *Hub) Changed(c *chat.Conversation, events []chat.Event, snapshot bool) 
 // Refresh asks a conversation's followers to send a new snapshot: something changed without an event.
 func (h *Hub) Refresh(conversationID string) {
 	h.tell(conversationID, func(p *Pending) { p.news(conversationID).Snapshot = true })
+}
+
+// Rewritten tells a conversation's followers that its log is not what they were told: the database has lost the end of
+// it.
+func (h *Hub) Rewritten(conversationID string) {
+	h.tell(conversationID, func(p *Pending) { p.news(conversationID).Rewritten = true })
 }
 
 // Added tells a staff member's desks that a conversation came onto them.
@@ -234,6 +247,61 @@ func (h *Hub) Shutdown() {
 	for f := range h.all {
 		f.update(func(p *Pending) { p.Closing = true })
 	}
+}
+
+// Drain is Shutdown in good order: it tells those who follow now one after the other, in no particular order, evenly over
+// a time, and returns when all know. Those that come meanwhile are told at once. A time of zero, and the end of ctx, tell
+// the rest at once.
+func (h *Hub) Drain(ctx context.Context, over time.Duration) {
+	h.mu.Lock()
+	h.closing = true
+	followers := slices.Collect(maps.Keys(h.all))
+	h.mu.Unlock()
+	// A map is gone through from a random place on, and neighbours stay neighbours.
+	//nolint:gosec // Nobody gains anything by guessing who is next.
+	rand.Shuffle(len(followers), func(i, j int) { followers[i], followers[j] = followers[j], followers[i] })
+	step := min(drainStep, over/max(1, time.Duration(len(followers))))
+	began := time.Now()
+	for i, f := range followers {
+		if wait := time.Duration(i)*step - time.Since(began); wait > drainGrain && ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+		}
+		f.update(func(p *Pending) { p.Closing = true })
+	}
+}
+
+const (
+	// drainStep is the longest time between two followers that are told to go: that few at a time are no crowd.
+	drainStep = 10 * time.Millisecond
+	// drainGrain is the shortest time that is worth a timer.
+	drainGrain = time.Millisecond
+)
+
+// Interrupt tells every follower, also those that come later, that the service is interrupted, or no longer is.
+func (h *Hub) Interrupt(interrupted bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.interrupted == interrupted {
+		return
+	}
+	h.interrupted = interrupted
+	what := InterruptionOver
+	if interrupted {
+		what = InterruptionBegan
+	}
+	for f := range h.all {
+		f.update(func(p *Pending) { p.Interruption = what })
+	}
+}
+
+// Interrupted reports whether the service is interrupted.
+func (h *Hub) Interrupted() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.interrupted
 }
 
 // Followers counts the open followers.

@@ -326,3 +326,35 @@ func TestShutdown(t *testing.T) {
 		t.Run("late "+name, func(t *testing.T) { wantPending(t, open(), hub.Pending{Closing: true}) })
 	}
 }
+
+// An interruption is told to everybody, also to those who come during it, and its end once; the end comes with what was
+// told before it, and takes the place of a beginning that was not taken.
+func TestInterruption(t *testing.T) {
+	h := hub.New()
+	conv, desk, queues := h.FollowConversation("a", morning), h.FollowDesk("nurse", morning), h.FollowQueues(morning)
+	h.Interrupt(true)
+	h.Interrupt(true)
+	late := h.FollowConversation("a", morning)
+	for _, f := range []*hub.Follower{conv, desk, queues, late} {
+		wantPending(t, f, hub.Pending{Interruption: hub.InterruptionBegan})
+	}
+	if !h.Interrupted() {
+		t.Error("the hub does not know of the interruption")
+	}
+	h.Rewritten("a")
+	h.Interrupt(false)
+	over := hub.Pending{Interruption: hub.InterruptionOver}
+	wantPending(t, desk, over)
+	wantPending(t, queues, over)
+	over.News = []hub.News{{ConversationID: "a", Rewritten: true}}
+	wantPending(t, conv, over)
+	h.Interrupt(true)
+	h.Interrupt(false)
+	wantPending(t, conv, hub.Pending{Interruption: hub.InterruptionOver})
+	if p, woken := woken(h.FollowConversation("a", morning)); woken || p.Interruption != 0 {
+		t.Errorf("whoever comes later is told %+v", p)
+	}
+	if h.Interrupted() {
+		t.Error("the hub does not know that it is over")
+	}
+}

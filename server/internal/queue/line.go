@@ -110,6 +110,14 @@ func (l *Line) Leave(id string, version int64) bool {
 	return waited
 }
 
+// Forget forgets a conversation with its version, for when versions begin anew: what was known of it is not so any more.
+func (l *Line) Forget(id string) {
+	l.changes++
+	l.drop(id)
+	delete(l.left, id)
+	delete(l.leftBefore, id)
+}
+
 // Mark returns the point that the line has reached. Take it before reading the store for Replace.
 func (l *Line) Mark() Mark {
 	return l.changes

@@ -2,7 +2,7 @@
 // professionals who were lost, and the one timer that streams are woken by.
 //
 // A sweep is ordinary commands, each of which looks again under the store's locks. So it may run at any
-// moment, twice, or on two servers at once, without harm.
+// moment, twice, or on two servers at once, without harm. Of several servers the one that leads sweeps.
 package worker
 
 import (
@@ -22,7 +22,8 @@ import (
 type Config struct {
 	// Tick is how often the board is looked at and streams are woken. Default 1 s.
 	Tick time.Duration
-	// Seen is how often it is written when people were last seen. Default 20 s.
+	// Seen is how often it is written when people were last seen, and read from the others when several servers share
+	// the database. Default 10 s.
 	Seen time.Duration
 	// Tidy is how often memory of past callers is given back. Default 1 minute.
 	Tidy time.Duration
@@ -30,7 +31,7 @@ type Config struct {
 	Quiet time.Duration
 	// OnTidy is what Tidy does. It must not block.
 	OnTidy func(now time.Time)
-	// Daily is done when the worker begins and once a day from then on.
+	// Daily is done when the server begins to lead and once a day from then on.
 	Daily func(ctx context.Context, now time.Time) error
 }
 
@@ -43,9 +44,18 @@ type Worker struct {
 	log    *slog.Logger
 	config Config
 
-	// unwritten is who was seen and could not be written. Of Run alone.
+	// The following are of runSweeps alone.
+
+	// unwritten is who was seen and could not be written.
 	unwritten board.Seen
+	// leading tells that this server leads, as it was known last.
+	leading bool
+	// heard is when it was read last whom the other servers have seen. While that fails nobody's absence is acted on.
+	heard time.Time
 }
+
+// DefaultSeen is the default of Config.Seen.
+const DefaultSeen = 10 * time.Second
 
 // New makes a worker. Run makes it work.
 func New(s store.Store, b *board.Board, h *hub.Hub, now func() time.Time, log *slog.Logger, config Config) *Worker {
@@ -53,7 +63,7 @@ func New(s store.Store, b *board.Board, h *hub.Hub, now func() time.Time, log *s
 		config.Tick = time.Second
 	}
 	if config.Seen == 0 {
-		config.Seen = 20 * time.Second
+		config.Seen = DefaultSeen
 	}
 	if config.Tidy == 0 {
 		config.Tidy = time.Minute
@@ -97,6 +107,7 @@ func (w *Worker) runSweeps(ctx context.Context) {
 	tick := time.NewTicker(w.config.Tick)
 	defer tick.Stop()
 	seen := w.now()
+	w.hear(ctx)
 	var daily time.Time
 	for {
 		select {
@@ -106,12 +117,69 @@ func (w *Worker) runSweeps(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		w.sweep(ctx)
-		daily = w.daily(ctx, daily)
+		if w.leads() {
+			w.sweep(ctx)
+			daily = w.daily(ctx, daily)
+		}
 		if now := w.now(); now.Sub(seen) >= w.config.Seen {
 			seen = now
-			w.writeSeen(ctx)
+			// In this order: what is written covers what others wrote of the same people before.
+			w.hear(ctx)
+			if !w.hub.Interrupted() {
+				w.writeSeen(ctx)
+			}
 		}
+	}
+}
+
+// leads reports whether this server does what time does to everybody, now: it leads, the database can be used, and it
+// knows whom the others have seen.
+func (w *Worker) leads() bool {
+	leading := w.store.Leads()
+	if leading && !w.leading {
+		// What is not known is how long nobody led.
+		w.board.Back(w.now())
+	}
+	w.leading = leading
+	return leading && !w.hub.Interrupted() && (!w.store.Shared() || w.now().Sub(w.heard) < 2*w.config.Seen)
+}
+
+// hear reads whom the other servers have seen, and who the staff are that they know.
+func (w *Worker) hear(ctx context.Context) {
+	if !w.store.Shared() || w.hub.Interrupted() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	now := w.now()
+	customers, err := w.store.CustomersSeen(ctx)
+	if err != nil {
+		w.unheard(ctx, err)
+		return
+	}
+	staff, err := w.store.StaffSeen(ctx)
+	if err != nil {
+		w.unheard(ctx, err)
+		return
+	}
+	members, err := w.store.AllStaff(ctx)
+	if err != nil {
+		w.unheard(ctx, err)
+		return
+	}
+	if now.Sub(w.heard) >= 2*w.config.Seen {
+		w.board.Back(now) // For so long nobody elsewhere was known to be there.
+	}
+	w.heard = now
+	for _, m := range members {
+		w.board.Profile(m)
+	}
+	w.board.SeenElsewhere(customers, staff)
+}
+
+func (w *Worker) unheard(ctx context.Context, err error) {
+	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		w.log.WarnContext(ctx, "could not read whom other servers have seen; it will be tried again", "error", err)
 	}
 }
 

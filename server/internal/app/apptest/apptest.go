@@ -45,6 +45,7 @@ type Server struct {
 	// catalogue are the changes of the catalogue that a new store begins with.
 	catalogue []func(*kuplav1.Catalogue)
 	wrap      func(store.Store) store.Store
+	open      app.Open // nil opens the file at path
 	closed    bool
 }
 
@@ -66,6 +67,12 @@ func WithStore(wrap func(store.Store) store.Store) Option {
 	return func(s *Server) { s.wrap = wrap }
 }
 
+// WithOpen opens another store than a SQLite file of the test's own. The catalogue in it is the one that it has; see
+// WithCatalogue.
+func WithOpen(open app.Open) Option {
+	return func(s *Server) { s.open = open }
+}
+
 // New starts a server with the demonstration's catalogue, no staff, and no limits. It is closed when the test
 // ends.
 func New(t testing.TB, options ...Option) *Server {
@@ -82,6 +89,7 @@ func New(t testing.TB, options ...Option) *Server {
 	for _, option := range options {
 		option(s)
 	}
+	audit(t, &s.config)
 	database, err := template()
 	if err == nil {
 		err = os.WriteFile(s.path, database, 0o600)
@@ -96,8 +104,12 @@ func New(t testing.TB, options ...Option) *Server {
 
 func (s *Server) start() {
 	s.t.Helper()
+	open := s.open
+	if open == nil {
+		open = func(ctx context.Context, o store.Options) (store.Store, error) { return sqlite.Open(ctx, s.path, o) }
+	}
 	a, err := app.New(context.Background(), func(ctx context.Context, o store.Options) (store.Store, error) {
-		st, err := sqlite.Open(ctx, s.path, o)
+		st, err := open(ctx, o)
 		if err != nil || s.wrap == nil {
 			return st, err
 		}
@@ -174,6 +186,9 @@ func (s *Server) Close() {
 		s.t.Errorf("close server: %v", err)
 	}
 }
+
+// Drain ends every stream with a go_away that says to come back, at once.
+func (s *Server) Drain() { s.App.Drain(context.Background(), 0) }
 
 // Restart stops the server and starts it again on the same database after a time.
 func (s *Server) Restart(down time.Duration) {
