@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,6 +116,23 @@ func (a *Authenticator) known(hash [32]byte) bool {
 	_, customer := a.customers[hash]
 	_, staff := a.staff[hash]
 	return customer || staff
+}
+
+// KnowsStaff reports, without asking the store, whether a text is the token of staff as far as is remembered. It is for
+// what must be told before a caller may cost anything.
+func (a *Authenticator) KnowsStaff(text string) bool {
+	if !strings.HasPrefix(text, tokenPrefix+string(rune(KindStaff))) {
+		return false
+	}
+	token, err := ParseToken(text)
+	if err != nil {
+		return false
+	}
+	hash := token.Hash()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, known := a.staff[hash]
+	return known
 }
 
 // Issued remembers a conversation token that has just been made, so that its first use is that of a known one.

@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -253,6 +254,8 @@ type scopeTable struct {
 	rate   Rate
 	refill time.Duration
 	shards [shardCount]shard
+	// refused is how many calls were refused for this scope.
+	refused atomic.Uint64
 }
 
 // shard is a part of the callers of a scope, and their order of use.
@@ -377,6 +380,9 @@ func (l *Limiter) decide(now time.Time, charge bool, charges ...Charge) (refusal
 		}
 		s.mu.Unlock()
 	}
+	if !ok {
+		l.scopes[refusal.Scope].refused.Add(1)
+	}
 	return refusal, ok
 }
 
@@ -408,6 +414,8 @@ type ScopeStats struct {
 	Keys int
 	// Forgotten is how many callers have been forgotten, since the start, before they were like new.
 	Forgotten uint64
+	// Refused is how many calls have been refused, since the start, because of this scope before all others.
+	Refused uint64
 }
 
 // Stats returns the figures of every scope, in their order.
@@ -415,6 +423,7 @@ func (l *Limiter) Stats() []ScopeStats {
 	stats := make([]ScopeStats, scopeCount)
 	for i := range l.scopes {
 		stats[i].Scope = Scope(i)
+		stats[i].Refused = l.scopes[i].refused.Load()
 		for j := range l.scopes[i].shards {
 			s := &l.scopes[i].shards[j]
 			s.mu.Lock()

@@ -23,6 +23,7 @@ type call struct {
 	access.Caller
 	procedure string
 	address   access.Address
+	class     class
 	token     string // to look the caller up again while a stream is open; never printed
 }
 
@@ -43,12 +44,28 @@ func (s *Server) callerInterceptor(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 		// What is needed on the way only is in a function of its own: what stands on the stack here stands there for
 		// as long as a stream is followed.
-		c, err := s.admit(ctx, spec.Procedure)
+		ctx, stream, err := s.enter(ctx, spec.Procedure, stream)
 		if err != nil {
 			return err
 		}
-		return next(context.WithValue(ctx, callKey{}, c), spec, stream)
+		return next(ctx, spec, stream)
 	}
+}
+
+// enter lets a call in, with what is known of its caller in its context. The stream given is errorInterceptor's, which
+// ends the work on the call.
+func (s *Server) enter(
+	ctx context.Context, procedure string, stream connect.ServerStream,
+) (context.Context, connect.ServerStream, error) {
+	c, err := s.admit(ctx, procedure)
+	if err != nil {
+		return nil, nil, err
+	}
+	if reasoned, ok := stream.(*reasonedStream); ok && c.class != unlimitedCall {
+		reasoned.work = &workStream{ServerStream: stream, admission: s.admission, ctx: ctx, class: c.class}
+		stream = reasoned.work
+	}
+	return context.WithValue(ctx, callKey{}, c), stream, nil
 }
 
 // admit finds out who calls, and refuses those who may not, and those who call too much.
@@ -57,10 +74,14 @@ func (s *Server) admit(ctx context.Context, procedure string) (*call, error) {
 	if !ok {
 		return nil, refuse(kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN)
 	}
-	c := &call{procedure: procedure}
 	header, peer := requestHeader(ctx)
-	c.address = s.addresses.Caller(peer, header)
 	now := s.now()
+	c := &call{procedure: procedure, class: s.classOf(policy, header)}
+	// First, as it costs the least.
+	if err := s.admission.look(c.class, policy.light, now); err != nil {
+		return nil, err
+	}
+	c.address = s.addresses.Caller(peer, header)
 	charges := []access.Charge{{Scope: access.AddressCalls, Key: c.address.Key()}}
 	if procedure == kuplav1connect.ConversationServiceStartConversationProcedure {
 		charges = append(charges, access.Charge{Scope: access.AddressStarts, Key: c.address.Key()})

@@ -29,6 +29,10 @@ func (s catalogueService) ApplyCatalogue(
 	if err != nil {
 		return nil, err
 	}
+	// What is decided by it is to be what is in force everywhere.
+	if err := s.store.Refresh(ctx); err != nil {
+		return nil, err
+	}
 	// The queues there are, so that nobody starts in one of them while it is removed.
 	rows := store.Rows{Catalogue: true, Queues: s.queueIDs(nil)}
 	if req.GetValidateOnly() {

@@ -47,13 +47,12 @@ func (s conversationService) StartConversation(
 	id := uuid.NewString()
 	origin := s.origin(c.address)
 	var conv *chat.Conversation
-	outcome, err := s.store.Change(ctx, r,
+	outcome, err := s.changeByCatalogue(ctx, r,
 		store.Rows{Queues: []string{req.GetQueueId()}, Origin: origin, Catalogue: true},
 		func(w *store.Work) error {
 			kept := w.Queue(req.GetQueueId())
 			if c := w.Catalogue(); c != nil && c.Etag != s.catalogue.Book().Etag() {
-				// Another one was applied in the same moment and is not in force yet: ask again by it.
-				return refuseLater(kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE, s.config.UnavailableRetryDelay)
+				return errCatalogueOutdated
 			}
 			if err := s.checkStart(req, kept, w.Now); err != nil {
 				return err
@@ -90,6 +89,30 @@ func (s conversationService) StartConversation(
 		// From before the first event: whoever follows from here is told everything.
 		Cursor: conversationCursor(conv.ID, position{}),
 	}, nil
+}
+
+// errCatalogueOutdated tells that the catalogue in force here is not the one that is stored: another one was applied in
+// the same moment, perhaps at another server.
+var errCatalogueOutdated = errors.New("another catalogue was applied")
+
+// changeByCatalogue is a change that is decided by the catalogue. When the one in force here is outdated, it is read
+// and asked again.
+func (s *Server) changeByCatalogue(
+	ctx context.Context, r store.Request, rows store.Rows, fn func(*store.Work) error,
+) (store.Outcome, error) {
+	outcome, err := s.store.Change(ctx, r, rows, fn)
+	if !errors.Is(err, errCatalogueOutdated) {
+		return outcome, err
+	}
+	if _, problem := s.catalogue.Reload(ctx); problem != nil {
+		s.log.WarnContext(ctx, "the catalogue that is stored cannot be used", "error", problem)
+	} else {
+		outcome, err = s.store.Change(ctx, r, rows, fn)
+	}
+	if errors.Is(err, errCatalogueOutdated) {
+		return outcome, refuseLater(kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE, s.config.UnavailableRetryDelay)
+	}
+	return outcome, err
 }
 
 // checkStart tells why a start is refused.
@@ -303,15 +326,23 @@ func (s conversationService) SetTyping(
 	}
 	s.saw(ctx)
 	s.hub.Typing(conv.ID, v.participant.ID)
+	s.store.Signal(store.Signal{
+		Kind: store.SignalTyping, ConversationID: conv.ID, ParticipantID: v.participant.ID,
+	})
 	return &kuplav1.SetTypingResponse{}, nil
 }
 
 // allowSend counts a message against its conversation, for those who take part in it. Others are refused
 // where the conversation is read, and must not be able to use up its rate.
 func (s *Server) allowSend(ctx context.Context, c *call, conversationID string) error {
-	conv, err := s.store.Conversation(ctx, conversationID)
-	if err != nil {
-		return nil //nolint:nilerr // The change meets the same error and answers it.
+	// As this server was told last: to ask the database for every message would cost more than the message. Who joined a
+	// moment ago at another server goes uncounted until this one is told.
+	conv, ok := s.store.Told(conversationID)
+	if !ok {
+		var err error
+		if conv, err = s.store.Conversation(ctx, conversationID); err != nil {
+			return nil //nolint:nilerr // The change meets the same error and answers it.
+		}
 	}
 	now := s.now()
 	if v, err := s.viewer(c, conv, now); err != nil || !v.participant.Present() {

@@ -71,10 +71,19 @@ func (s deskService) TakeNext(ctx context.Context, req *kuplav1.TakeNextRequest)
 		return nil, err
 	}
 	passed := map[string]bool{}
+	refreshed := false
 	for {
 		id, ok := s.board.Next(*c.Staff, queueIDs, passed)
-		if !ok {
+		if !ok && refreshed {
 			return &kuplav1.TakeNextResponse{}, nil
+		}
+		if !ok {
+			// Somebody may have come to another server that this one was not told of yet.
+			if err := s.store.Refresh(ctx); err != nil {
+				return nil, err
+			}
+			refreshed = true
+			continue
 		}
 		conv, err := s.take(ctx, c, r, id)
 		if err == nil {

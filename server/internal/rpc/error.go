@@ -108,20 +108,26 @@ func hasReason(err *connect.Error) bool {
 // errorInterceptor is the outermost: every error leaves with a reason, and none with a text of others.
 func (s *Server) errorInterceptor(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+		reasoned := s.reasoned(ctx, spec.Procedure, stream)
 		defer func() {
 			if p := recover(); p != nil {
 				err = s.panicked(ctx, spec.Procedure, p)
 			}
+			reasoned.end(err)
 		}()
-		if err = next(ctx, spec, s.reasoned(ctx, spec.Procedure, stream)); err != nil {
+		if err = next(ctx, spec, reasoned); err != nil {
 			err = s.answerError(ctx, spec.Procedure, err)
 		}
 		return err
 	}
 }
 
-func (s *Server) reasoned(ctx context.Context, procedure string, stream connect.ServerStream) connect.ServerStream {
-	return &reasonedStream{ServerStream: stream, tooLarge: s.requestBytes(procedure), ended: ctx.Err}
+func (s *Server) reasoned(ctx context.Context, procedure string, stream connect.ServerStream) *reasonedStream {
+	reasoned := &reasonedStream{ServerStream: stream, tooLarge: s.requestBytes(procedure), ended: ctx.Err}
+	if s.counter != nil {
+		reasoned.counted, reasoned.began = s.counter.Begin(procedure), time.Now()
+	}
+	return reasoned
 }
 
 func (s *Server) panicked(ctx context.Context, procedure string, p any) error {
@@ -135,6 +141,22 @@ type reasonedStream struct {
 
 	tooLarge int
 	ended    func() error
+
+	// What is to be ended with the call. It is here, and no interceptor of its own ends it, because each would stand on
+	// the stack of every stream.
+	work    *workStream
+	counted CountedCall
+	began   time.Time
+}
+
+// end ends what the call began.
+func (s *reasonedStream) end(err error) {
+	if s.work != nil {
+		s.work.done()
+	}
+	if s.counted != nil {
+		s.counted.End(err, time.Since(s.began))
+	}
 }
 
 // Receive tells apart requests that are too large and those that are none.
@@ -192,7 +214,9 @@ func (s *Server) answerError(ctx context.Context, procedure string, err error) e
 	case errors.Is(err, store.ErrRequestIDReused):
 		return refuse(kuplav1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed):
-		s.log.WarnContext(ctx, "store unavailable", "procedure", procedure, "error", err)
+		if calls, ok := s.counts.unavailable(s.now()); ok {
+			s.log.WarnContext(ctx, "store unavailable", "procedure", procedure, "calls", calls, "error", err)
+		}
 		return refuseLater(kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE, s.config.UnavailableRetryDelay)
 	case errors.Is(err, context.DeadlineExceeded):
 		return withReason(connect.NewError(connect.CodeDeadlineExceeded, refusals[kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED].text),

@@ -323,6 +323,16 @@ var reasonScenarios = map[kuplav1.ErrorReason]func(o *reasonsOffice) error{
 			&kuplav1.StartConversationRequest{RequestId: newUUID(), QueueId: apptest.Queue, Language: "fi"})
 		return err
 	},
+	kuplav1.ErrorReason_ERROR_REASON_OVERLOADED: func(o *reasonsOffice) error {
+		s := o.limitedServer(func(c *app.Config) { c.RPC.Admission.Calls = access.Rate{PerSecond: 1, Burst: 1} })
+		m := methodNamed(o.t, "FeedbackService.SubmitFeedback")
+		answers := &kuplav1.SubmitFeedbackRequest{FeedbackToken: "kupla_f_none"}
+		if _, err := invoke(o.t, inProcess(s, ""), m, answers); apptest.Reason(err) == "OVERLOADED" {
+			o.t.Errorf("the first call: %v", err)
+		}
+		_, err := invoke(o.t, inProcess(s, ""), m, answers)
+		return err
+	},
 	kuplav1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS: func(o *reasonsOffice) error {
 		s := o.limitedServer(func(c *app.Config) { c.RPC.Streams.PerAddress = 1 })
 		stream, err := s.Clients("").Queue.WatchQueues(o.t.Context(), &kuplav1.WatchQueuesRequest{})

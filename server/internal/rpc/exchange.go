@@ -66,6 +66,9 @@ func (x *exchange) bound(s *Server, r *http.Request, readTimeout, writeTimeout t
 		x.start(&x.reading)
 	}
 	securityHeaders(x.Header())
+	if s.leaving.draining.Load() {
+		x.Header().Set("Connection", "close") // in HTTP/2 it is not sent, and has net/http say that no more is to come
+	}
 	if !x.version1 {
 		r.Body = &x.body // a stream stands for as long as its request does: a copy would be memory of each
 		return r

@@ -94,6 +94,9 @@ func (s *Server) ForgetFeedbackKeys(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := s.store.ForgetOrder(ctx); err != nil {
+		return err
+	}
 	return s.store.ForgetSecrets(ctx, feedbackSecret, feedbackSecret+today.AddDays(-ticketDays).String())
 }
 

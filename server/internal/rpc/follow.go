@@ -40,13 +40,15 @@ type streamEnd struct {
 
 func (e *streamEnd) Error() string { return "stream ends: " + e.reason.String() }
 
-// endOf is the end on purpose that an error stands for; nil when it is another. A store that cannot be used
-// ends streams in words, too.
+// endOf is the end on purpose that an error stands for; nil when it is another. A store that cannot be used when a
+// stream begins ends it in words, too.
 func (s *Server) endOf(err error) *streamEnd {
 	if end, ok := errors.AsType[*streamEnd](err); ok {
+		s.counts.ended(end.reason)
 		return end
 	}
 	if errors.Is(err, store.ErrUnavailable) {
+		s.counts.ended(kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE)
 		return &streamEnd{
 			reason: kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE, reconnect: true, delay: s.config.UnavailableRetryDelay,
 		}
@@ -64,6 +66,8 @@ type logFollower struct {
 	conv     *chat.Conversation
 	viewer   viewer
 	position position
+	// current tells that everything was sent once: what is not told at once from then on, the stream is behind with.
+	current bool
 }
 
 // resume takes a position from a cursor, when the log continues it. A reason tells that it does not.
@@ -111,9 +115,14 @@ func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send f
 		}
 	}
 	if l.position.sequence < last {
+		if l.current {
+			defer l.server.counts.fellBehind(last - l.position.sequence)()
+		}
 		others, err := l.read(ctx, last, send)
+		l.current = l.current || err == nil
 		return more || others, err
 	}
+	l.current = true
 	return more, nil
 }
 
@@ -170,6 +179,7 @@ type streamContext struct {
 	call     *call
 	follower *hub.Follower
 	checked  time.Time
+	interruption
 }
 
 // openStream counts the stream and finds out whether there is room for it.
@@ -212,7 +222,8 @@ func (sc *streamContext) take(ctx context.Context) (hub.Pending, error) {
 	if p.Closing {
 		return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_SHUTDOWN, reconnect: true, delay: shutdownRetry}
 	}
-	if now := sc.server.now(); sc.rechecks() && now.Sub(sc.checked) >= recheckAfter {
+	sc.hear(p.Interruption)
+	if now := sc.server.now(); sc.rechecks() && !sc.announced && now.Sub(sc.checked) >= recheckAfter {
 		sc.checked = now
 		if err := sc.server.recheck(ctx, sc.call); err != nil {
 			return p, &streamEnd{reason: kuplav1.GoAwayReason_GO_AWAY_REASON_TOKEN_ENDED}
@@ -228,10 +239,6 @@ func (sc *streamContext) due() bool {
 
 // Quiet is after how long without a frame the timer is to wake a stream for its heartbeat.
 func (s *Server) Quiet() time.Duration { return max(s.config.Heartbeat-tickEvery, tickEvery) }
-
-func (s *Server) heartbeat() *kuplav1.Heartbeat {
-	return &kuplav1.Heartbeat{Interval: durationpb.New(s.config.Heartbeat)}
-}
 
 // conversationStream is one open FollowConversation.
 type conversationStream struct {
@@ -274,6 +281,9 @@ func (st *conversationStream) open(
 	}
 	if err := mine(c, id); err != nil {
 		return from, err
+	}
+	if s.hub.Interrupted() {
+		return from, store.ErrUnavailable
 	}
 	// The follower comes first: what is committed from here on wakes it, what was committed before is read.
 	f := s.hub.FollowConversation(id, s.now())
@@ -345,7 +355,10 @@ func (st *conversationStream) begin(ctx context.Context, from position) error {
 		}
 	}
 	if _, err := st.log.catchUp(ctx, nil, st.sendEvent); err != nil {
-		return err
+		if err := st.fallBehind(err); err != nil {
+			return err
+		}
+		return st.sendSignOfLife()
 	}
 	if end := st.log.ended(); end != nil {
 		return end
@@ -359,6 +372,44 @@ func (st *conversationStream) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	switch n := p.NewsOf(st.log.conv.ID); {
+	case n != nil && n.Rewritten:
+		return st.server.rewritten()
+	case !st.behind:
+		err = st.tell(ctx, &p)
+	case st.ready(st.server.now()):
+		err = st.makeUp(ctx)
+	}
+	if err := st.fallBehind(err); err != nil {
+		return err
+	}
+	return st.sendSignOfLife()
+}
+
+// makeUp tells everything that was missed while the store could not be read.
+func (st *conversationStream) makeUp(ctx context.Context) error {
+	conv, err := st.server.store.Conversation(ctx, st.log.conv.ID)
+	if err != nil {
+		return err
+	}
+	st.log.learn(conv)
+	if _, err := st.log.catchUp(ctx, nil, st.sendEvent); err != nil {
+		return err
+	}
+	st.caughtUp()
+	if st.log.viewer.participant.Present() {
+		if err := st.sendSnapshot(); err != nil {
+			return err
+		}
+	}
+	if end := st.log.ended(); end != nil {
+		return end
+	}
+	return nil
+}
+
+// tell tells what came.
+func (st *conversationStream) tell(ctx context.Context, p *hub.Pending) error {
 	if n := p.NewsOf(st.log.conv.ID); n != nil {
 		st.log.learn(n.Conversation)
 		more, err := st.log.catchUp(ctx, n.Events, st.sendEvent)
@@ -380,16 +431,19 @@ func (st *conversationStream) step(ctx context.Context) error {
 		}
 	}
 	if p.Places {
-		if err := st.sendPlace(); err != nil {
-			return err
-		}
-	}
-	if st.due() {
-		return st.send(&kuplav1.FollowConversationResponse{
-			Frame: &kuplav1.FollowConversationResponse_Heartbeat{Heartbeat: st.server.heartbeat()},
-		})
+		return st.sendPlace()
 	}
 	return nil
+}
+
+func (st *conversationStream) sendSignOfLife() error {
+	heartbeat := st.signOfLife()
+	if heartbeat == nil {
+		return nil
+	}
+	return st.send(&kuplav1.FollowConversationResponse{
+		Frame: &kuplav1.FollowConversationResponse_Heartbeat{Heartbeat: heartbeat},
+	})
 }
 
 func (st *conversationStream) send(frame *kuplav1.FollowConversationResponse) error {

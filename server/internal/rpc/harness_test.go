@@ -232,6 +232,13 @@ func describePlace(p *kuplav1.Place) string {
 	return line
 }
 
+func describeHeartbeat(h *kuplav1.Heartbeat) string {
+	if h.GetInterrupted() {
+		return "heartbeat interrupted"
+	}
+	return "heartbeat"
+}
+
 func describeFollowed(f *kuplav1.FollowConversationResponse) string {
 	switch k := f.GetFrame().(type) {
 	case *kuplav1.FollowConversationResponse_Snapshot:
@@ -247,7 +254,7 @@ func describeFollowed(f *kuplav1.FollowConversationResponse) string {
 	case *kuplav1.FollowConversationResponse_Presence:
 		return describePresence(k.Presence)
 	case *kuplav1.FollowConversationResponse_Heartbeat:
-		return "heartbeat"
+		return describeHeartbeat(k.Heartbeat)
 	case *kuplav1.FollowConversationResponse_Reset_:
 		return "reset" + short(k.Reset_.GetReason())
 	case *kuplav1.FollowConversationResponse_GoAway:
@@ -275,7 +282,7 @@ func describeDesk(f *kuplav1.WatchDeskResponse) string {
 	case *kuplav1.WatchDeskResponse_Presence:
 		return describePresence(k.Presence.GetPresence())
 	case *kuplav1.WatchDeskResponse_Heartbeat:
-		return "heartbeat"
+		return describeHeartbeat(k.Heartbeat)
 	case *kuplav1.WatchDeskResponse_Reset_:
 		return "reset" + short(k.Reset_.GetReason())
 	case *kuplav1.WatchDeskResponse_GoAway:
@@ -296,7 +303,7 @@ func describeQueues(f *kuplav1.WatchQueuesResponse) string {
 		return fmt.Sprintf("%s%s, %d waiting", k.Status.GetQueueId(), short(k.Status.GetStatus().GetState()),
 			k.Status.GetStatus().GetWaitingCount())
 	case *kuplav1.WatchQueuesResponse_Heartbeat:
-		return "heartbeat"
+		return describeHeartbeat(k.Heartbeat)
 	case *kuplav1.WatchQueuesResponse_GoAway:
 		return "go away" + short(k.GoAway.GetReason())
 	}

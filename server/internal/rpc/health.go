@@ -34,6 +34,7 @@ func registerHealth(server *connect.Server, s *Server) {
 						connect.NewError(connect.CodeNotFound, "There is no such service. Check its name against the contract."),
 						kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN, nil)
 				}
+				s.sawWatcher()
 				return stream.Send(&healthpb.HealthCheckResponse{Status: s.serving(ctx)})
 			},
 		},
@@ -44,6 +45,7 @@ func registerHealth(server *connect.Server, s *Server) {
 				if err := stream.Receive(&req); err != nil {
 					return err
 				}
+				s.sawWatcher()
 				out := &healthpb.HealthListResponse{Statuses: map[string]*healthpb.HealthCheckResponse{}}
 				status := s.serving(ctx)
 				for _, name := range append([]string{""}, s.services()...) {
@@ -79,7 +81,9 @@ func (s *Server) watchHealth(ctx context.Context, _ connect.Spec, stream connect
 	ticker := time.NewTicker(healthEvery)
 	defer ticker.Stop()
 	var last healthpb.HealthCheckResponse_ServingStatus = -1
+	left := s.leaving.told
 	for {
+		s.sawWatcher()
 		status := s.serving(ctx)
 		if !s.serves(req.GetService()) {
 			status = healthpb.HealthCheckResponse_SERVICE_UNKNOWN
@@ -93,11 +97,15 @@ func (s *Server) watchHealth(ctx context.Context, _ connect.Spec, stream connect
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-left:
+			left = nil // it is told once
 		case <-ticker.C:
 		case <-f.Wake():
 			switch p := f.Take(); {
 			case p.Superseded:
 				return refuse(kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED)
+			case p.Closing && last == healthpb.HealthCheckResponse_NOT_SERVING:
+				return nil
 			case p.Closing:
 				return stream.Send(&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_NOT_SERVING})
 			}
@@ -129,6 +137,9 @@ const healthAge = 2 * time.Second
 
 // serving tells whether the store can be used. Those who ask while somebody looks wait for what is found.
 func (s *Server) serving(ctx context.Context) healthpb.HealthCheckResponse_ServingStatus {
+	if s.left() || s.hub.Interrupted() {
+		return healthpb.HealthCheckResponse_NOT_SERVING
+	}
 	s.healthLock.Lock()
 	defer s.healthLock.Unlock()
 	now := s.now()

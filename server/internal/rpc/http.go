@@ -54,6 +54,7 @@ func (s *Server) Handler(config HTTPConfig) http.Handler {
 			return []connecthttp.Option{connecthttp.WithReadMaxBytes(s.requestBytes(spec.Procedure))}
 		}),
 	)
+	s.answerHealth(mux)
 	if config.Reflection {
 		reflector := grpcreflect.NewStaticReflector(append(s.services(), "grpc.health.v1.Health")...)
 		mux.Handle(grpcreflect.NewHandlerV1(reflector))

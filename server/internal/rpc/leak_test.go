@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +20,10 @@ import (
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/app"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
+	"github.com/kupla-chat/kupla/server/internal/metrics"
 	"github.com/kupla-chat/kupla/server/internal/rpc"
 	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/tracing"
 )
 
 // safeBuffer collects what is written to it, from any goroutine.
@@ -84,11 +88,24 @@ func (s secrets) newID(what string) string {
 	return id
 }
 
-// Whatever happens on a server, nothing that people wrote, are called or prove themselves with is in its log, nor in
-// an error.
+// received takes traces, as they come over the wire.
+func (b *safeBuffer) received(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(b, r.Body)
+	w.Header().Set("Content-Type", "application/x-protobuf")
+}
+
+// Whatever happens on a server, nothing that people wrote, are called or prove themselves with is in its log, its traces
+// and its metrics, nor in an error.
 func TestNothingLeaksIntoTheLog(t *testing.T) {
-	var log safeBuffer
-	s := apptest.New(t, apptest.WithConfig(func(c *app.Config) { c.Log = log.logger() }))
+	var log, spans safeBuffer
+	collector := httptest.NewServer(http.HandlerFunc(spans.received))
+	defer collector.Close()
+	counted := metrics.New("test")
+	traced, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.URL + "/v1/traces", SampleRatio: 1, Log: log.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := apptest.New(t, apptest.WithConfig(func(c *app.Config) { c.Log, c.Metrics, c.Tracing = log.logger(), counted, traced }))
 	url := s.Listen(rpc.HTTPConfig{})
 	secret := secrets{
 		"the customer's name":     "Kyllikki Salanimi",
@@ -218,6 +235,22 @@ func TestNothingLeaksIntoTheLog(t *testing.T) {
 		t.Fatalf("the log has nothing of what happened:\n%s", log.String())
 	}
 	secret.check(t, "the log", log.String())
+	if err := traced.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	// Traces and metrics tell of no conversation and nobody, not even by an id.
+	secret["the conversation's id"], secret["the address"] = id, "127.0.0.1"
+	secret["the staff member's id"], secret["the colleague's id"] = "nurse", "colleague"
+	if !strings.Contains(spans.String(), "ConversationService/SendMessage") || !strings.Contains(spans.String(), "IDENTITY_CODE_IN_TEXT") {
+		t.Fatalf("the traces have nothing of what happened:\n%q", spans.String())
+	}
+	secret.check(t, "the traces", spans.String())
+	scraped := httptest.NewRecorder()
+	counted.Handler().ServeHTTP(scraped, httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", http.NoBody))
+	if !strings.Contains(scraped.Body.String(), `kupla_refusals_total{reason="IDENTITY_CODE_IN_TEXT"} 1`) {
+		t.Fatalf("the metrics have nothing of what happened:\n%s", scraped.Body)
+	}
+	secret.check(t, "the metrics", scraped.Body.String())
 }
 
 // The scan finds what it looks for, however it is written.

@@ -19,10 +19,16 @@ type policy struct {
 	customer bool
 	// roles admits staff tokens with one of the roles.
 	roles []store.Role
+	// health is answered however much there is to do.
+	health bool
+	// light is answered from memory, and does not count towards the rate of calls.
+	light bool
 }
 
 var (
 	forAnyone       = policy{anyone: true}
+	forQueues       = policy{anyone: true, light: true}
+	forHealth       = policy{anyone: true, health: true}
 	forParticipants = policy{customer: true, roles: []store.Role{store.RoleProfessional}}
 	forCustomers    = policy{customer: true}
 	forDesks        = policy{roles: []store.Role{store.RoleProfessional, store.RoleSupervisor}}
@@ -34,9 +40,9 @@ var (
 // policies is every procedure there is. One that is missing is refused to everybody, and a test that goes
 // through the descriptors fails.
 var policies = map[string]policy{
-	kuplav1connect.QueueServiceListQueuesProcedure:  forAnyone,
-	kuplav1connect.QueueServiceGetQueueProcedure:    forAnyone,
-	kuplav1connect.QueueServiceWatchQueuesProcedure: forAnyone,
+	kuplav1connect.QueueServiceListQueuesProcedure:  forQueues,
+	kuplav1connect.QueueServiceGetQueueProcedure:    forQueues,
+	kuplav1connect.QueueServiceWatchQueuesProcedure: forQueues,
 
 	kuplav1connect.ConversationServiceStartConversationProcedure:  forAnyone,
 	kuplav1connect.ConversationServiceGetConversationProcedure:    forParticipants,
@@ -68,9 +74,9 @@ var policies = map[string]policy{
 	kuplav1connect.CatalogueServiceApplyCatalogueProcedure:  forAdmins,
 	kuplav1connect.CatalogueServiceExportCatalogueProcedure: forAdmins,
 
-	healthpb.Health_Check_FullMethodName: forAnyone,
-	healthpb.Health_List_FullMethodName:  forAnyone,
-	healthpb.Health_Watch_FullMethodName: forAnyone,
+	healthpb.Health_Check_FullMethodName: forHealth,
+	healthpb.Health_List_FullMethodName:  forHealth,
+	healthpb.Health_Watch_FullMethodName: forHealth,
 }
 
 // admits reports whether the policy lets a caller with credentials through.

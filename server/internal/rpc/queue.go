@@ -146,7 +146,10 @@ func (st *queuesStream) step(ctx context.Context) error {
 		return err
 	}
 	if p.Catalogue {
-		return st.sendSnapshot()
+		if err := st.sendSnapshot(); err != nil {
+			return err
+		}
+		return st.sendSignOfLife()
 	}
 	now := st.server.now()
 	for id, slot := range st.slots {
@@ -164,12 +167,15 @@ func (st *queuesStream) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if st.due() {
-		return st.send(&kuplav1.WatchQueuesResponse{
-			Frame: &kuplav1.WatchQueuesResponse_Heartbeat{Heartbeat: st.server.heartbeat()},
-		})
+	return st.sendSignOfLife()
+}
+
+func (st *queuesStream) sendSignOfLife() error {
+	heartbeat := st.signOfLife()
+	if heartbeat == nil {
+		return nil
 	}
-	return nil
+	return st.send(&kuplav1.WatchQueuesResponse{Frame: &kuplav1.WatchQueuesResponse_Heartbeat{Heartbeat: heartbeat}})
 }
 
 // sendStatus sends how a queue is, when it differs from what was sent last in more than when it was true.

@@ -197,4 +197,8 @@ var refusals = map[kuplav1.ErrorReason]refusalText{
 		connect.CodeResourceExhausted,
 		"As many as {limit} streams are open from the same network already. Close one first.",
 	},
+	kuplav1.ErrorReason_ERROR_REASON_OVERLOADED: {
+		connect.CodeResourceExhausted,
+		"The service has more to do than it can just now, and nothing was done. Try again in {retry_delay}.",
+	},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,11 +45,14 @@ type Config struct {
 	UnavailableRetryDelay time.Duration
 	// Limits are the rates that callers are held to.
 	Limits access.Limits
+	// Admission is how much the server does at a time, whoever calls.
+	Admission Admission
 	// Addresses tells where the caller's address is found and which prefixes are excepted.
 	Addresses access.AddressConfig
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults is the configuration with its zero values filled in.
+func (c Config) WithDefaults() Config {
 	set(&c.WrapUp, time.Hour)
 	set(&c.TokenLife, 24*time.Hour)
 	set(&c.RepeatStart, 10*time.Minute)
@@ -57,6 +61,7 @@ func (c Config) withDefaults() Config {
 	set(&c.RequestBytes, 64<<10)
 	set(&c.CatalogueBytes, 4<<20)
 	set(&c.UnavailableRetryDelay, time.Second)
+	c.Admission = c.Admission.withDefaults()
 	return c
 }
 
@@ -80,6 +85,23 @@ type Deps struct {
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
+	// Counter counts calls. Nil counts none.
+	Counter Counter
+	// Around are what traces calls: interceptors around all others, the outermost first. They see errors as callers are
+	// told them. Each stands on the stack of every stream.
+	Around []connect.ServerInterceptor
+}
+
+// Counter counts calls. It must not block.
+type Counter interface {
+	// Begin counts a call that begins. The procedure may be one that the caller made up.
+	Begin(procedure string) CountedCall
+}
+
+// CountedCall is a call that was counted.
+type CountedCall interface {
+	// End tells what the caller was told, and how long it took.
+	End(err error, took time.Duration)
 }
 
 // Server serves the contract. Its services are registered on the Connect server that New returns it with.
@@ -98,6 +120,10 @@ type Server struct {
 	streams       *access.StreamCap
 
 	originKey []byte
+	counts    counts
+	counter   Counter
+	admission *admission
+	leaving   leaving
 
 	// health is what was found of the store last, and healthTime when.
 	healthLock sync.Mutex
@@ -110,9 +136,9 @@ type Server struct {
 // New makes the handlers and registers them. It reads the store's secrets.
 func New(ctx context.Context, deps Deps, config Config) (*Server, error) {
 	s := &Server{
-		config: config.withDefaults(),
+		config: config.WithDefaults(),
 		store:  deps.Store, board: deps.Board, hub: deps.Hub, catalogue: deps.Catalogue,
-		now: deps.Now, log: deps.Log,
+		now: deps.Now, log: deps.Log, counter: deps.Counter,
 		authenticator: access.NewAuthenticator(deps.Store, deps.Now),
 	}
 	var err error
@@ -126,15 +152,17 @@ func New(ctx context.Context, deps Deps, config Config) (*Server, error) {
 		return nil, fmt.Errorf("heartbeat: %s is longer than the %s that the contract promises", s.config.Heartbeat, longestHeartbeat)
 	}
 	s.streams = access.NewStreamCap(s.config.Streams)
+	s.admission = newAdmission(s.config.Admission)
+	s.leaving.told = make(chan struct{})
 	if s.originKey, err = deps.Store.Secret(ctx, "origin"); err != nil {
 		return nil, err
 	}
 
-	s.connect = connect.NewServer(
+	s.connect = connect.NewServer(append(slices.Clip(deps.Around),
 		s.errorInterceptor,
 		s.callerInterceptor,
 		validate.NewServerInterceptor(),
-	)
+	)...)
 	kuplav1connect.RegisterQueueServiceHandler(s.connect, queueService{s})
 	kuplav1connect.RegisterConversationServiceHandler(s.connect, conversationService{s})
 	kuplav1connect.RegisterDeskServiceHandler(s.connect, deskService{s})

@@ -171,8 +171,9 @@ func (f *flaky) Events(ctx context.Context, id string, after int32, limit int) (
 	return f.Store.Events(ctx, id, after, limit)
 }
 
-// A store that cannot be read ends a stream that needs it in words, and whoever comes back misses nothing.
-func TestUnavailableStoreEndsTheStream(t *testing.T) {
+// A store that cannot be read ends no stream, although nothing announced it: a stream that needs it says that the service
+// is interrupted, tries again, and misses nothing.
+func TestStreamGoesOnWithoutTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &flaky{}
 		s := apptest.New(t, apptest.WithStore(func(st store.Store) store.Store {
@@ -208,19 +209,29 @@ func TestUnavailableStoreEndsTheStream(t *testing.T) {
 		}
 		disk.broken.Store(true)
 		stream, desk := record(t, slow, describeFollowed), record(t, slowDesk, describeDesk)
-		stream.want("event 3 message", "go away UNAVAILABLE")
-		desk.want("event 3 message", "go away UNAVAILABLE")
-		stream.wantOver()
-		desk.wantOver()
-		frames := stream.all()
-		if g := frames[1].GetGoAway(); !g.GetReconnect() || g.GetRetryDelay().AsDuration() <= 0 {
-			t.Errorf("told %v, want to come back in a while", g)
+		stream.want("event 3 message", "heartbeat interrupted")
+		desk.want("event 3 message", "heartbeat interrupted")
+		time.Sleep(time.Minute)
+		for _, lines := range [][]string{stream.lines(), desk.lines()} {
+			if len(lines) < 4 || len(without(lines, "heartbeat interrupted")) > 0 {
+				t.Errorf("told %q in a minute of interruption", lines)
+			}
+		}
+		for _, gap := range append(stream.gaps(), desk.gaps()...) {
+			if gap > 15*time.Second {
+				t.Errorf("silent for %v", gap)
+			}
 		}
 		disk.broken.Store(false)
-		again := follow(t, customer.Clients, customer.ID, frames[1].GetCursor())
-		if lines := only(again.lines(), "event"); len(lines) != messages-1 || lines[0] != "event 4 message" {
-			t.Errorf("back again %d events come", len(lines))
+		time.Sleep(10 * time.Second)
+		for name, lines := range map[string][]string{"stream": stream.lines(), "desk": desk.lines()} {
+			lines = without(lines, "heartbeat interrupted")
+			if len(lines) != messages+1 || lines[0] != "event 4 message" || lines[messages] != "heartbeat" {
+				t.Errorf("the %s is told %d frames when it is over, the last %q", name, len(lines), lines[len(lines)-1:])
+			}
 		}
+		stream.wantOpen()
+		desk.wantOpen()
 	})
 }
 

@@ -78,6 +78,11 @@ func (s *Server) read(ctx context.Context, conversationID string) (*chat.Convers
 	if err != nil {
 		return nil, viewer{}, err
 	}
+	if conv.State == chat.Waiting && !s.board.Knows(conversationID) {
+		// It began at another server a moment ago. Its place is known when this one was told. When that fails, the
+		// place is told later.
+		_ = s.store.Refresh(ctx)
+	}
 	v, err := s.reader(c, conv, s.now())
 	return conv, v, err
 }

@@ -60,6 +60,9 @@ func (s deskService) WatchDesk(
 			return err
 		}
 	}
+	if s.hub.Interrupted() {
+		return store.ErrUnavailable
+	}
 	f := s.hub.FollowDesk(c.Staff.ID, s.now())
 	defer f.Close()
 	sc, done, err := s.openStream(c, f)
@@ -129,6 +132,14 @@ func (st *deskStream) begin(ctx context.Context, from []deskPosition) error {
 			return err
 		}
 	}
+	if err := st.fallBehind(st.catchUp(ctx)); err != nil {
+		return err
+	}
+	return st.sendSignOfLife()
+}
+
+// catchUp tells what left the desk, and the history of what is on it as far as it was not told.
+func (st *deskStream) catchUp(ctx context.Context) error {
 	for len(st.gone) > 0 {
 		if err := st.tellGone(ctx, st.gone[0]); err != nil {
 			return err
@@ -145,11 +156,35 @@ func (st *deskStream) begin(ctx context.Context, from []deskPosition) error {
 	return nil
 }
 
+// makeUp tells everything that was missed while the store could not be read.
+func (st *deskStream) makeUp(ctx context.Context) error {
+	for _, id := range st.order {
+		conv, err := st.server.store.Conversation(ctx, id)
+		if err != nil {
+			return err
+		}
+		st.logs[id].learn(conv)
+	}
+	if err := st.catchUp(ctx); err != nil {
+		return err
+	}
+	if st.converses {
+		for _, id := range st.server.board.Desk(st.call.Staff.ID) {
+			if err := st.tellAdded(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	st.caughtUp()
+	return st.sendSnapshot()
+}
+
 // open begins to follow a conversation that is on the desk. It is not ok when it has left meanwhile.
 func (st *deskStream) open(ctx context.Context, id string) (ok bool, err error) {
 	st.follower.Add(id)
 	conv, err := st.server.store.Conversation(ctx, id)
 	if err != nil {
+		st.follower.Remove(id)
 		return false, err
 	}
 	p := conv.StaffParticipant(st.call.Staff.ID)
@@ -180,8 +215,13 @@ func (st *deskStream) resume(
 			if part == nil {
 				return nil, kuplav1.ResetReason_RESET_REASON_OTHER_HISTORY, nil
 			}
-			l = &logFollower{server: st.server, conv: conv, viewer: viewer{participant: part, to: toStaff}}
-			gone = append(gone, l)
+			if l, err = st.openUnheard(ctx, conv, part); err != nil {
+				return nil, 0, err
+			}
+			if l == nil {
+				l = &logFollower{server: st.server, conv: conv, viewer: viewer{participant: part, to: toStaff}}
+				gone = append(gone, l)
+			}
 		}
 		reason, err := l.resume(ctx, p.position)
 		if err != nil || reason != kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
@@ -189,6 +229,18 @@ func (st *deskStream) resume(
 		}
 	}
 	return gone, kuplav1.ResetReason_RESET_REASON_UNSPECIFIED, nil
+}
+
+// openUnheard begins to follow a conversation that came onto the desk at another server and that this one was not told
+// of yet: who moves here has it already, and must not be told that it left. It returns nil for one that has left.
+func (st *deskStream) openUnheard(ctx context.Context, conv *chat.Conversation, p *chat.Participant) (*logFollower, error) {
+	if !p.Present() || conv.State == chat.Closed {
+		return nil, nil //nolint:nilnil // That there is none is no failure.
+	}
+	if _, err := st.open(ctx, conv.ID); err != nil {
+		return nil, err
+	}
+	return st.logs[conv.ID], nil
 }
 
 // lastWords is for how long after a conversation left a desk the stream that comes back is told the rest of
@@ -248,6 +300,28 @@ func (st *deskStream) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case slices.ContainsFunc(p.News, func(n hub.News) bool { return n.Rewritten && st.logs[n.ConversationID] != nil }):
+		return st.server.rewritten()
+	case !st.behind:
+		err = st.tellConversations(ctx, &p)
+	case st.ready(st.server.now()):
+		err = st.makeUp(ctx)
+	}
+	if err := st.fallBehind(err); err != nil {
+		return err
+	}
+	if err := st.tellQueues(p); err != nil {
+		return err
+	}
+	if err := st.tellStaff(p.Staff); err != nil {
+		return err
+	}
+	return st.sendSignOfLife()
+}
+
+// tellConversations tells what is new of those on the desk, and what came onto it.
+func (st *deskStream) tellConversations(ctx context.Context, p *hub.Pending) error {
 	for i := range p.News {
 		n := &p.News[i]
 		if st.logs[n.ConversationID] == nil {
@@ -265,18 +339,17 @@ func (st *deskStream) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := st.tellQueues(p); err != nil {
-		return err
-	}
-	if err := st.tellStaff(p.Staff); err != nil {
-		return err
-	}
-	if st.due() {
-		return st.send(&kuplav1.WatchDeskResponse{
-			Frame: &kuplav1.WatchDeskResponse_Heartbeat{Heartbeat: st.server.heartbeat()},
-		})
-	}
 	return nil
+}
+
+func (st *deskStream) sendSignOfLife() error {
+	heartbeat := st.signOfLife()
+	if heartbeat == nil {
+		return nil
+	}
+	return st.send(&kuplav1.WatchDeskResponse{
+		Frame: &kuplav1.WatchDeskResponse_Heartbeat{Heartbeat: heartbeat},
+	})
 }
 
 // tellAdded tells a conversation that came onto the desk, with its whole log.

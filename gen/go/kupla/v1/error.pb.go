@@ -123,6 +123,9 @@ const (
 	ErrorReason_ERROR_REASON_CALL_ENDED ErrorReason = 44
 	// As many streams are open from the same address as may be (resource_exhausted). metadata: limit.
 	ErrorReason_ERROR_REASON_TOO_MANY_STREAMS ErrorReason = 45
+	// The server has more to do than it can, and has not looked at the request (resource_exhausted). metadata:
+	// retry_delay, which differs from one call to the next, so that not all come back together.
+	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 46
 )
 
 // Enum value maps for ErrorReason.
@@ -174,6 +177,7 @@ var (
 		43: "ERROR_REASON_PROCEDURE_UNKNOWN",
 		44: "ERROR_REASON_CALL_ENDED",
 		45: "ERROR_REASON_TOO_MANY_STREAMS",
+		46: "ERROR_REASON_OVERLOADED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                 0,
@@ -222,6 +226,7 @@ var (
 		"ERROR_REASON_PROCEDURE_UNKNOWN":           43,
 		"ERROR_REASON_CALL_ENDED":                  44,
 		"ERROR_REASON_TOO_MANY_STREAMS":            45,
+		"ERROR_REASON_OVERLOADED":                  46,
 	}
 )
 
@@ -256,7 +261,7 @@ var File_kupla_v1_error_proto protoreflect.FileDescriptor
 
 const file_kupla_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"\x14kupla/v1/error.proto\x12\bkupla.v1*\xe1\f\n" +
+	"\x14kupla/v1/error.proto\x12\bkupla.v1*\xfe\f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\"\n" +
@@ -304,7 +309,8 @@ const file_kupla_v1_error_proto_rawDesc = "" +
 	"\x1eERROR_REASON_REQUEST_TOO_LARGE\x10*\x12\"\n" +
 	"\x1eERROR_REASON_PROCEDURE_UNKNOWN\x10+\x12\x1b\n" +
 	"\x17ERROR_REASON_CALL_ENDED\x10,\x12!\n" +
-	"\x1dERROR_REASON_TOO_MANY_STREAMS\x10-B\x90\x01\n" +
+	"\x1dERROR_REASON_TOO_MANY_STREAMS\x10-\x12\x1b\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10.B\x90\x01\n" +
 	"\fcom.kupla.v1B\n" +
 	"ErrorProtoP\x01Z3github.com/kupla-chat/kupla/gen/go/kupla/v1;kuplav1\xa2\x02\x03KXX\xaa\x02\bKupla.V1\xca\x02\bKupla\\V1\xe2\x02\x14Kupla\\V1\\GPBMetadata\xea\x02\tKupla::V1b\x06proto3"
 
