@@ -10,10 +10,11 @@ import (
 	"net/http/pprof"
 )
 
-// serveDebug serves profiles of the running server under /debug/pprof/, in the form that `go tool pprof` reads.
-// They tell how the server is built and how busy it is, and taking one costs it time, so they have a port of
-// their own that is never reachable from outside this machine. stop ends it.
-func serveDebug(ctx context.Context, listen string, log *slog.Logger) (stop func(), err error) {
+// serveDebug serves what tells how the running server does: metrics under /metrics, for Prometheus, and profiles under
+// /debug/pprof/, in the form that `go tool pprof` reads. They tell how the server is built and how busy the service is,
+// and taking a profile costs it time, so they have a port of their own that is never reachable from outside this
+// machine. stop ends it.
+func serveDebug(ctx context.Context, listen string, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
 	if err := onlyLoopback(listen); err != nil {
 		return nil, &usageError{fmt.Errorf("debug_listen: %w", err)}
 	}
@@ -22,6 +23,7 @@ func serveDebug(ctx context.Context, listen string, log *slog.Logger) (stop func
 		return nil, fmt.Errorf("cannot listen for debugging: %w", err)
 	}
 	mux := http.NewServeMux()
+	mux.Handle("/metrics", metrics)
 	mux.HandleFunc("/debug/pprof/", pprof.Index) // and the profiles that it lists, by name
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -33,6 +35,6 @@ func serveDebug(ctx context.Context, listen string, log *slog.Logger) (stop func
 			log.Error("debugging ended", "error", err)
 		}
 	}()
-	log.Info("serving profiles", "address", listener.Addr().String())
+	log.Info("serving metrics and profiles", "address", listener.Addr().String())
 	return func() { _ = server.Close() }, nil
 }

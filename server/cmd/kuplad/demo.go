@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,12 +38,18 @@ func demoCommand() *cobra.Command {
 			if err := onlyLoopback(listen); err != nil {
 				return &usageError{fmt.Errorf("--listen: the demonstration: %w", err)}
 			}
+			if len(s.TrustedProxies) > 0 {
+				return &usageError{errors.New("trusted_proxies: the demonstration has no proxy before it: everybody who comes " +
+					"through it could use its tokens; leave the key out")}
+			}
 			if len(s.AllowedOrigins) == 0 {
 				s.AllowedOrigins = []string{"*"}
 			}
+			s.Drain = drainSettings{} // There is no other server to go to.
 			// Everybody who tries it comes from this machine.
 			s.Exception = append(s.Exception,
-				exceptionSetting{Prefix: "127.0.0.0/8", Factor: demoFactor}, exceptionSetting{Prefix: "::1/128", Factor: demoFactor})
+				exceptionSetting{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Factor: demoFactor},
+				exceptionSetting{Prefix: netip.MustParsePrefix("::1/128"), Factor: demoFactor})
 			if len(s.Web.FrameAncestors) == 0 {
 				// A web developer's own page, served from another port of this machine.
 				s.Web.FrameAncestors = []string{"http://localhost:*", "http://127.0.0.1:*"}

@@ -18,7 +18,7 @@ var version = "development"
 
 func main() {
 	collectLazily()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := stoppedBySignals()
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "kuplad:", err)
@@ -27,6 +27,22 @@ func main() {
 		}
 		os.Exit(1)
 	}
+}
+
+// stoppedBySignals is a context that ends when the process is asked to stop. Asked a second time, the process ends at
+// once: whoever does that does not want to wait for what the first began.
+func stoppedBySignals() (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	asked := make(chan os.Signal, 2)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-asked
+		stop()
+		<-asked
+		fmt.Fprintln(os.Stderr, "kuplad: asked a second time, so it ends without finishing what it was at")
+		os.Exit(1)
+	}()
+	return ctx, stop
 }
 
 // usageError is a command line that cannot be meant.
@@ -43,6 +59,6 @@ func command() *cobra.Command {
 		Version:       version,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(serveCommand(), demoCommand(), tokenCommand())
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), tokenCommand(), configCommand(), healthCommand())
 	return root
 }

@@ -8,20 +8,16 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kupla-chat/kupla/server/internal/app"
 	"github.com/kupla-chat/kupla/server/internal/store"
-	"github.com/kupla-chat/kupla/server/internal/store/sqlite"
 )
 
 func serveCommand() *cobra.Command {
-	var configPath, listen, database, debugListen, themes string
-	var frameAncestors []string
-	var webClient bool
+	var configPath string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the contract and the web client",
@@ -30,39 +26,17 @@ func serveCommand() *cobra.Command {
 			"and call CatalogueService.ApplyCatalogue with it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := readSettings(configPath)
-			if err != nil {
-				return &usageError{err}
+			l := readLayers(configPath, os.Environ(), cmd.Flags())
+			l.check()
+			if err := l.err(); err != nil {
+				return err
 			}
-			if listen != "" {
-				s.Listen = listen
-			}
-			if database != "" {
-				s.Database = database
-			}
-			if debugListen != "" {
-				s.DebugListen = debugListen
-			}
-			if cmd.Flags().Changed("web") {
-				s.Web.Enabled = &webClient
-			}
-			if len(frameAncestors) > 0 {
-				s.Web.FrameAncestors = frameAncestors
-			}
-			if themes != "" {
-				s.Web.Themes = themes
-			}
-			return serve(cmd.Context(), s, stage{})
+			s := l.settings
+			return serve(cmd.Context(), s, stage{prepare: s.refuseDemonstration})
 		},
 	}
 	c.Flags().StringVar(&configPath, "config", "", "configuration file (YAML)")
-	c.Flags().StringVar(&listen, "listen", "", "address to serve on (default 127.0.0.1:8080)")
-	c.Flags().StringVar(&database, "database", "", "SQLite file (default data/kupla.db)")
-	c.Flags().StringVar(&debugListen, "debug-listen", "", "address to serve profiles on, this machine's own only (default none)")
-	c.Flags().BoolVar(&webClient, "web", true, "serve the web client: /kupla-chat.js and /chat/")
-	c.Flags().StringArrayVar(&frameAncestors, "frame-ancestor", nil,
-		"origin of pages that may have the chat on them, such as https://www.example.fi; may be given many times (default our own only)")
-	c.Flags().StringVar(&themes, "themes", "", "folder of themes of your own (default none)")
+	addSettingFlags(c.Flags())
 	return c
 }
 
@@ -81,34 +55,24 @@ type stage struct {
 
 // serve runs the server until ctx ends.
 func serve(ctx context.Context, s settings, with stage) (err error) {
-	config, err := s.app()
-	if err != nil {
-		return &usageError{err}
-	}
+	config := s.app()
 	site, err := s.Web.site(with.pages)
 	if err != nil {
 		return &usageError{err}
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := s.Log.logger(os.Stderr)
 	config.Log, config.Now = log, clock
-	if err := os.MkdirAll(filepath.Dir(s.Database), 0o700); err != nil {
-		return fmt.Errorf("make the folder of the database: %w", err)
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen; is another server running? %w", err)
 	}
 	defer func() { _ = listener.Close() }()
-	if s.DebugListen != "" {
-		stop, err := serveDebug(ctx, s.DebugListen, log)
-		if err != nil {
-			return err
-		}
-		defer stop()
+	stop, err := s.observe(ctx, &config)
+	if err != nil {
+		return err
 	}
-	a, err := app.New(ctx, func(ctx context.Context, o store.Options) (store.Store, error) {
-		return sqlite.Open(ctx, s.Database, o)
-	}, config, with.prepare)
+	defer stop()
+	a, err := app.New(ctx, s.openStore, config, with.prepare)
 	if err != nil {
 		return err
 	}
@@ -137,7 +101,7 @@ func serve(ctx context.Context, s settings, with stage) (err error) {
 			// few hundred bytes of the next one.
 			MaxEncoderHeaderTableSize: 1,
 		},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(addressless{log.Handler()}, slog.LevelDebug),
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -156,9 +120,13 @@ func serve(ctx context.Context, s settings, with stage) (err error) {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: streams are told to come back, running calls finish")
-	a.Drain()
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
+	log.Info("stopping: not ready any more, streams are told to come back, running calls finish; once more ends it at once")
+	stopping := context.WithoutCancel(ctx)
+	a.Leave(stopping, s.Drain.Delay)
+	// A connection ends with the last stream on it: whoever comes back makes another one, and gets to another server.
+	server.SetKeepAlivesEnabled(false)
+	a.Drain(stopping, s.Drain.Spread)
+	finish, cancel := context.WithTimeout(stopping, s.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(finish); err != nil {
 		log.Warn("some calls did not finish in time", "error", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kupla-chat/kupla/server/internal/access"
 	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/postgres"
 	"github.com/kupla-chat/kupla/server/internal/store/sqlite"
 )
 
@@ -30,24 +31,31 @@ func tokenCommand() *cobra.Command {
 		Long: "Make, list and revoke the personal access tokens of staff. A running server knows a new token at once\n" +
 			"and forgets a revoked one within 15 seconds.",
 	}
-	var configPath, database string
-	c.PersistentFlags().StringVar(&configPath, "config", "", "configuration file (YAML)")
-	c.PersistentFlags().StringVar(&database, "database", "", "SQLite file (default data/kupla.db)")
+	read := databaseFlags(c.PersistentFlags())
 	open := func(ctx context.Context) (staffStore, error) {
-		s, err := readSettings(configPath)
+		s, err := read()
 		if err != nil {
-			return nil, &usageError{err}
+			return nil, err
 		}
-		if database != "" {
-			s.Database = database
-		}
-		return sqlite.OpenShared(ctx, s.Database)
+		return s.openStaff(ctx)
 	}
 	c.AddCommand(tokenCreateCommand(open), tokenListCommand(open), tokenRevokeCommand(open))
 	return c
 }
 
-// staffStore is what these commands need of a store that a server may have open at the same time.
+// openStaff opens the database of the settings for an administrator's command.
+func (s settings) openStaff(ctx context.Context) (staffStore, error) {
+	if !isPostgres(s.Database) {
+		return sqlite.OpenShared(ctx, s.Database)
+	}
+	dsn, err := s.dsn()
+	if err != nil {
+		return nil, fmt.Errorf("read the password of the database: %w", err)
+	}
+	return postgres.OpenShared(ctx, dsn)
+}
+
+// staffStore is what these commands need of a store that servers may have open at the same time.
 type staffStore interface {
 	Staff(ctx context.Context, id string) (store.Staff, error)
 	PutStaff(ctx context.Context, s store.Staff) error
