@@ -7,8 +7,6 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
-
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
 
 // Call makes a call of one of the generated clients the way the methods of [Client], [Desk] and [Conversation]
@@ -63,7 +61,7 @@ func settles(err error) bool {
 
 // leavesOpen reports whether an attempt that failed like this may have been carried out.
 func leavesOpen(err error) bool {
-	if !worthRepeating(err) || ReasonOf(err) == kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED {
+	if !worthRepeating(err) || asksToWait(err) {
 		return false
 	}
 	// Without a connection nothing was sent.

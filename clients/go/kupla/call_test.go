@@ -29,6 +29,7 @@ func TestOutcomeUnknown(t *testing.T) {
 		"lost once, then never reached": {[]error{down, unreached}, true},
 		"interrupted":                   {[]error{refusal(connect.CodeUnavailable, "UNAVAILABLE", nil).WithRemote()}, true},
 		"too fast":                      {[]error{refusal(connect.CodeResourceExhausted, "RATE_LIMITED", nil).WithRemote()}, false},
+		"too much to do":                {[]error{refusal(connect.CodeResourceExhausted, "OVERLOADED", nil).WithRemote()}, false},
 		"lost once, then refused": {
 			[]error{down, refusal(connect.CodeFailedPrecondition, "CONVERSATION_CLOSED", nil).WithRemote()}, false,
 		},

@@ -30,6 +30,9 @@
 // when the connection is lost and found again, when it has caught up with what had already happened, and,
 // should the service have lost history, that everything known is to be forgotten.
 //
+// While the service has lost what it stores everything in, it says so on the streams that stand and refuses new
+// ones. A follower tells when such an interruption begins and when it is over; it misses nothing, and needs nothing.
+//
 // A follower runs in the goroutine that ranges over it and starts no other; leaving the loop releases all it
 // holds.
 //

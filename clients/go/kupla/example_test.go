@@ -56,6 +56,33 @@ func Example() {
 	// closed
 }
 
+func ExampleConversation_Follow_interruption() {
+	client := newDemo().client()
+	ctx := context.Background()
+	conversation, err := client.Start(ctx, kupla.StartOptions{QueueID: "helpline", Language: "en"})
+	if err != nil {
+		panic(err)
+	}
+	for update, err := range conversation.Follow(ctx, kupla.FollowOptions{}) {
+		if err != nil {
+			panic(err)
+		}
+		switch update.Kind {
+		case kupla.UpdateInterrupted:
+			fmt.Println("The service is interrupted. Your place is kept; you need not do anything.")
+		case kupla.UpdateRestored:
+			fmt.Println("The interruption is over.")
+		case kupla.UpdateEvent:
+			fmt.Println(update.Event.GetMessagePosted().GetText())
+		default:
+		}
+	}
+	// Output:
+	// The service is interrupted. Your place is kept; you need not do anything.
+	// The interruption is over.
+	// Is the skin around it red?
+}
+
 func ExampleClient_Resume() {
 	client := newDemo().client()
 	ctx := context.Background()
@@ -127,7 +154,8 @@ func ExampleClient_WatchDesk() {
 	// waiting: 3
 }
 
-// demo is a service with one conversation that a professional answers and closes. Its first stream breaks.
+// demo is a service with one conversation that a professional answers and closes. Its first stream breaks, and it is
+// interrupted for a moment during the second.
 type demo struct {
 	kuplav1connect.UnimplementedConversationServiceHandler
 	kuplav1connect.UnimplementedDeskServiceHandler
@@ -212,6 +240,13 @@ func (d *demo) FollowConversation(
 		return err
 	}
 	if !first {
+		for _, interrupted := range []bool{true, false} {
+			if err := send(&kuplav1.FollowConversationResponse{Frame: &kuplav1.FollowConversationResponse_Heartbeat{
+				Heartbeat: &kuplav1.Heartbeat{Interrupted: interrupted},
+			}}); err != nil {
+				return err
+			}
+		}
 		d.add("p2", "Is the skin around it red?")
 	}
 	d.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 )
@@ -48,13 +47,16 @@ type tracker[F, U any] interface {
 	// connected and disconnected say what to hand out when the connection changes.
 	connected() U
 	disconnected(Connection) U
+	// interrupted and restored say what to hand out when an interruption of the service begins and ends.
+	interrupted() U
+	restored() U
 }
 
 // step is what one frame comes to.
 type step[U any] struct {
-	updates  []U
-	interval time.Duration // the longest silence from now on, if the frame told it
-	away     *kuplav1.GoAway
+	updates   []U
+	heartbeat *kuplav1.Heartbeat
+	away      *kuplav1.GoAway
 }
 
 // fatal marks an error that ends the sequence.
@@ -73,6 +75,9 @@ type follower[F, U any] struct {
 	yield    func(U, error) bool
 	interval time.Duration
 	failures int // since the last stream that held
+	// interrupted is whether the service said last that it is interrupted. It holds until a stream says otherwise,
+	// also while none can be opened.
+	interrupted bool
 }
 
 // follow returns the sequence of what newTracker's stream brings. Each ranging over it starts from the
@@ -106,6 +111,9 @@ func (f *follower[F, U]) run(ctx context.Context) {
 				err = marked.error
 			}
 			f.yield(none, err)
+			return
+		}
+		if saysInterrupted(err) && !f.tellInterrupted(true) {
 			return
 		}
 		pause := f.pause(err)
@@ -148,17 +156,21 @@ func (f *follower[F, U]) stream(ctx context.Context) (end error) {
 		if err != nil {
 			return cause(streamCtx, err)
 		}
-		if since.IsZero() {
+		step, err := f.tracker.take(frame)
+		// A stream that is sent away before it brought anything never stood.
+		if since.IsZero() && step.away == nil {
 			since = time.Now()
-			if !f.yield(f.tracker.connected(), nil) {
+			if !f.tellConnected(step.heartbeat) {
 				return errLeft
 			}
 		}
-		step, err := f.tracker.take(frame)
 		for _, update := range step.updates {
 			if !f.yield(update, nil) {
 				return errLeft
 			}
+		}
+		if step.heartbeat != nil && !f.tellInterrupted(step.heartbeat.GetInterrupted()) {
+			return errLeft
 		}
 		if err != nil {
 			return err
@@ -170,11 +182,29 @@ func (f *follower[F, U]) stream(ctx context.Context) (end error) {
 				RetryDelay: max(step.away.GetRetryDelay().AsDuration(), 0),
 			}
 		}
-		if step.interval > 0 {
-			f.interval = step.interval
+		if interval := heartbeatInterval(step.heartbeat); interval > 0 {
+			f.interval = interval
 		}
 		watch.Reset(2 * f.interval)
 	}
+}
+
+// tellConnected says that the connection stands, after its first frame: a heartbeat, or another. A stream begins with
+// what could be read just now, which ends an interruption as well. It returns whether to go on.
+func (f *follower[F, U]) tellConnected(heartbeat *kuplav1.Heartbeat) bool {
+	return f.yield(f.tracker.connected(), nil) && (heartbeat.GetInterrupted() || f.tellInterrupted(false))
+}
+
+// tellInterrupted says that an interruption has begun or ended, when that is news. It returns whether to go on.
+func (f *follower[F, U]) tellInterrupted(interrupted bool) bool {
+	if f.interrupted == interrupted {
+		return true
+	}
+	f.interrupted = interrupted
+	if interrupted {
+		return f.yield(f.tracker.interrupted(), nil)
+	}
+	return f.yield(f.tracker.restored(), nil)
 }
 
 // pause returns how long to wait before the next stream, and counts the failure.
@@ -218,11 +248,20 @@ func endsFollowing(err error) bool {
 	}
 }
 
-// heartbeatInterval returns the silence that a heartbeat allows. Less than a second would take a short
-// delay on the way for a dead stream.
-func heartbeatInterval(told *durationpb.Duration) time.Duration {
-	if told.AsDuration() <= 0 {
+// saysInterrupted reports whether the service gave an interruption as the reason for refusing or ending a stream.
+func saysInterrupted(err error) bool {
+	if away, ok := errors.AsType[*GoAwayError](err); ok {
+		return away.Reason == kuplav1.GoAwayReason_GO_AWAY_REASON_UNAVAILABLE
+	}
+	return ReasonOf(err) == kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE
+}
+
+// heartbeatInterval returns the silence that a heartbeat allows, or 0 when it says nothing about it. Less than a
+// second would take a short delay on the way for a dead stream.
+func heartbeatInterval(heartbeat *kuplav1.Heartbeat) time.Duration {
+	told := heartbeat.GetInterval().AsDuration()
+	if told <= 0 {
 		return 0
 	}
-	return max(told.AsDuration(), time.Second)
+	return max(told, time.Second)
 }

@@ -44,6 +44,12 @@ const (
 	UpdateReadMark
 	// UpdatePresence tells that somebody came or went. Presence is set.
 	UpdatePresence
+	// UpdateInterrupted tells that the service is interrupted: nothing new is told until it is over, and calls that
+	// write are repeated or refused with UNAVAILABLE. Nothing is lost, and there is nothing to do. The connection may
+	// well stand.
+	UpdateInterrupted
+	// UpdateRestored tells that an interruption is over. It comes once after each UpdateInterrupted.
+	UpdateRestored
 )
 
 // Update is one thing that a follower of a conversation tells.
@@ -183,7 +189,7 @@ func (t *conversationTracker) take(frame *kuplav1.FollowConversationResponse) (s
 		t.add(&s, Update{Kind: UpdatePresence, Presence: kind.Presence})
 	case *kuplav1.FollowConversationResponse_Heartbeat:
 		t.moveTo(frame.GetCursor())
-		s.interval = heartbeatInterval(kind.Heartbeat.GetInterval())
+		s.heartbeat = kind.Heartbeat
 		// A stream that has nothing else to say has brought all history, also where the cursor alone could not
 		// tell how much that is.
 		if !t.progress.known && !t.awaitsSnapshot {
@@ -211,6 +217,10 @@ func (t *conversationTracker) connected() Update { return t.at(Update{Kind: Upda
 func (t *conversationTracker) disconnected(connection Connection) Update {
 	return t.at(Update{Kind: UpdateDisconnected, Connection: &connection})
 }
+
+func (t *conversationTracker) interrupted() Update { return t.at(Update{Kind: UpdateInterrupted}) }
+
+func (t *conversationTracker) restored() Update { return t.at(Update{Kind: UpdateRestored}) }
 
 // gap returns the error for the event that came instead of the next one, and has the next stream look for
 // it: from the cursor at first, then from the beginning.

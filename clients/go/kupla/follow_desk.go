@@ -57,6 +57,12 @@ const (
 	DeskPresence
 	// DeskColleagues tells the colleagues as they are now. Colleagues is set.
 	DeskColleagues
+	// DeskInterrupted tells that the service is interrupted: nothing new is told until it is over, and calls that
+	// write are repeated or refused with UNAVAILABLE. Nothing is lost, and there is nothing to do. The connection may
+	// well stand.
+	DeskInterrupted
+	// DeskRestored tells that an interruption is over. It comes once after each DeskInterrupted.
+	DeskRestored
 )
 
 // DeskUpdate is one thing that a follower of a desk tells.
@@ -197,7 +203,7 @@ func (t *deskTracker) take(frame *kuplav1.WatchDeskResponse) (step[DeskUpdate], 
 		})
 	case *kuplav1.WatchDeskResponse_Heartbeat:
 		t.moveTo(cursor)
-		s.interval = heartbeatInterval(kind.Heartbeat.GetInterval())
+		s.heartbeat = kind.Heartbeat
 		// A stream that has nothing else to say has brought all history, also where the cursor alone could not
 		// tell how much that is.
 		if !t.awaitsSnapshot && t.caughtUpBut(func(p *progress) bool { return !p.known }) {
@@ -289,6 +295,10 @@ func (t *deskTracker) connected() DeskUpdate { return t.at(DeskUpdate{Kind: Desk
 func (t *deskTracker) disconnected(connection Connection) DeskUpdate {
 	return t.at(DeskUpdate{Kind: DeskDisconnected, Connection: &connection})
 }
+
+func (t *deskTracker) interrupted() DeskUpdate { return t.at(DeskUpdate{Kind: DeskInterrupted}) }
+
+func (t *deskTracker) restored() DeskUpdate { return t.at(DeskUpdate{Kind: DeskRestored}) }
 
 // startOver forgets what was handed out, and says so.
 func (t *deskTracker) startOver(s *step[DeskUpdate], reason kuplav1.ResetReason, cursor string) {

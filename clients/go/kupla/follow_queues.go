@@ -20,6 +20,10 @@ const (
 	QueuesSnapshot
 	// QueuesStatus tells one queue as it is now. QueueID and Status are set.
 	QueuesStatus
+	// QueuesInterrupted tells that the service is interrupted: nothing new is told of the queues until it is over.
+	QueuesInterrupted
+	// QueuesRestored tells that an interruption is over. It comes once after each QueuesInterrupted.
+	QueuesRestored
 )
 
 // QueuesUpdate is one thing that a follower of queues tells.
@@ -68,7 +72,7 @@ func (t *queuesTracker) take(frame *kuplav1.WatchQueuesResponse) (step[QueuesUpd
 			Status:  kind.Status.GetStatus(),
 		}}
 	case *kuplav1.WatchQueuesResponse_Heartbeat:
-		s.interval = heartbeatInterval(kind.Heartbeat.GetInterval())
+		s.heartbeat = kind.Heartbeat
 	case *kuplav1.WatchQueuesResponse_GoAway:
 		s.away = kind.GoAway
 	}
@@ -76,6 +80,10 @@ func (t *queuesTracker) take(frame *kuplav1.WatchQueuesResponse) (step[QueuesUpd
 }
 
 func (t *queuesTracker) connected() QueuesUpdate { return QueuesUpdate{Kind: QueuesConnected} }
+
+func (t *queuesTracker) interrupted() QueuesUpdate { return QueuesUpdate{Kind: QueuesInterrupted} }
+
+func (t *queuesTracker) restored() QueuesUpdate { return QueuesUpdate{Kind: QueuesRestored} }
 
 func (t *queuesTracker) disconnected(connection Connection) QueuesUpdate {
 	return QueuesUpdate{Kind: QueuesDisconnected, Connection: &connection}

@@ -102,10 +102,20 @@ func worthRepeating(err error) bool {
 	case connect.CodeUnavailable, connect.CodeDeadlineExceeded, connect.CodeCanceled:
 		return true
 	case connect.CodeResourceExhausted:
-		return ReasonOf(err) == kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED
+		return asksToWait(err)
 	case connect.CodeUnknown, connect.CodeInternal, connect.CodeAborted, connect.CodeDataLoss, connect.CodeInvalidArgument:
 		// The service's own verdict stands. Otherwise the answer was lost or garbled on the way.
 		return !fromService(err)
+	default:
+		return false
+	}
+}
+
+// asksToWait reports whether the service asks to make the same call later, and has not carried it out.
+func asksToWait(err error) bool {
+	switch ReasonOf(err) {
+	case kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED, kuplav1.ErrorReason_ERROR_REASON_OVERLOADED:
+		return true
 	default:
 		return false
 	}

@@ -137,23 +137,25 @@ func TestSendIsNotRepeatedWhenRefused(t *testing.T) {
 }
 
 func TestSendWaitsAsLongAsAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		calls := 0
-		service := &fakeService{send: func(context.Context, *kuplav1.SendMessageRequest) (*kuplav1.SendMessageResponse, error) {
-			calls++
-			if calls == 1 {
-				return nil, refusal(connect.CodeResourceExhausted, "RATE_LIMITED", map[string]string{"retry_delay": "3s"})
+	for _, reason := range []string{"RATE_LIMITED", "OVERLOADED"} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			service := &fakeService{send: func(context.Context, *kuplav1.SendMessageRequest) (*kuplav1.SendMessageResponse, error) {
+				calls++
+				if calls == 1 {
+					return nil, refusal(connect.CodeResourceExhausted, reason, map[string]string{"retry_delay": "3s"})
+				}
+				return &kuplav1.SendMessageResponse{Event: message(1)}, nil
+			}}
+			start := time.Now()
+			if _, err := service.conversation(withRandom(longest)).Send(t.Context(), "hello"); err != nil {
+				t.Fatal(err)
 			}
-			return &kuplav1.SendMessageResponse{Event: message(1)}, nil
-		}}
-		start := time.Now()
-		if _, err := service.conversation(withRandom(longest)).Send(t.Context(), "hello"); err != nil {
-			t.Fatal(err)
-		}
-		if want := 3*time.Second + 100*time.Millisecond; time.Since(start) != want {
-			t.Errorf("waited %v, want %v", time.Since(start), want)
-		}
-	})
+			if want := 3*time.Second + 100*time.Millisecond; time.Since(start) != want {
+				t.Errorf("%s: waited %v, want %v", reason, time.Since(start), want)
+			}
+		})
+	}
 }
 
 func TestRetryEnds(t *testing.T) {

@@ -82,6 +82,7 @@ type chat struct {
 	place        string // as it was last told
 	connected    bool
 	lost         bool // whether the loss of the connection was told
+	outage       bool // whether the service said that it is interrupted
 	closed       bool // whether the end was told
 	caughtUp     bool // whether everything from before has been shown once
 	sending      int
@@ -300,7 +301,8 @@ func refused(err error) bool {
 	case kuplav1.ErrorReason_ERROR_REASON_UNSPECIFIED:
 		return connect.CodeOf(err) == connect.CodeInvalidArgument
 	case kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE, kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED,
-		kuplav1.ErrorReason_ERROR_REASON_INTERNAL, kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED:
+		kuplav1.ErrorReason_ERROR_REASON_INTERNAL, kuplav1.ErrorReason_ERROR_REASON_RATE_LIMITED,
+		kuplav1.ErrorReason_ERROR_REASON_OVERLOADED:
 		return false
 	default:
 		return true

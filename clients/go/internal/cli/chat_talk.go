@@ -147,14 +147,22 @@ func (c *chat) show(update kupla.Update, aside *courier) {
 		}
 		c.connected, c.lost = true, false
 	case kupla.UpdateDisconnected:
-		if !c.lost {
-			if c.connected {
-				c.console.say(c.texts.ConnectionLost)
-			} else {
-				c.console.tell(c.texts.NotConnected, "server", c.server)
-			}
+		switch {
+		case c.outage: // which is told, and why nothing comes
+			return
+		case c.lost:
+		case c.connected:
+			c.console.say(c.texts.ConnectionLost)
+		default:
+			c.console.tell(c.texts.NotConnected, "server", c.server)
 		}
 		c.lost = true
+	case kupla.UpdateInterrupted:
+		c.outage = true
+		c.console.say(c.texts.Interrupted)
+	case kupla.UpdateRestored:
+		c.outage = false
+		c.console.say(c.texts.InterruptionOver)
 	case kupla.UpdateReset:
 		c.console.say(c.texts.StartedOver)
 		c.people = c.newPeople(c.people.own)
@@ -231,8 +239,8 @@ func (c *chat) showEvent(event *kuplav1.Event) {
 		c.console.say(c.people.message(event))
 	case *kuplav1.Event_ParticipantJoined:
 		c.people.joined(event)
-		c.place = "" // the wait is over
 		if joined := kind.ParticipantJoined.GetParticipant(); joined.GetId() != c.people.own {
+			c.place = "" // the wait is over
 			text := c.texts.CanTalkNow
 			if kind.ParticipantJoined.GetInviterParticipantId() != "" {
 				text = c.texts.JoinedToo

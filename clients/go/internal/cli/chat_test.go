@@ -107,6 +107,22 @@ func TestChatFromTheNoticeToTheSurvey(t *testing.T) {
 	}
 }
 
+func TestChatTellsAboutAnInterruption(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	s := start(t, f, home, "chat", "demo", "--yes")
+	s.expect("You are in the queue: Trial queue.")
+	f.change(func() { f.interrupted = true })
+	s.expect("The service is interrupted. Your place and your conversation are kept, and you need not do anything.")
+	s.write("A tick bit me.", "It was last night.")
+	f.change(func() { f.interrupted = false })
+	s.expectAll("The interruption is over.\n", "You: A tick bit me.\n", "You: It was last night.\n")
+	s.never("was not sent")
+	s.write("/leave")
+	s.expect("Would you recommend it?")
+	s.write("/quit")
+	s.ends(ExitOK)
+}
+
 func TestChatIsNotStartedWithoutAYes(t *testing.T) {
 	f, home := newFake(t), t.TempDir()
 	s := start(t, f, home, "chat", "demo")

@@ -311,6 +311,10 @@ func (s *script) followConversation(
 				return update.Connection.Cause
 			}
 			state.disconnected()
+		case kupla.UpdateInterrupted:
+			state.outageBegan()
+		case kupla.UpdateRestored:
+			state.outageEnded()
 		case kupla.UpdateCaughtUp:
 			if once {
 				return nil

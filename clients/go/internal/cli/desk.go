@@ -53,6 +53,7 @@ type desk struct {
 	others   []*kuplav1.Professional
 	ready    bool // whether the desk has been shown, so that lines can take effect
 	lost     bool // whether the loss of the connection was told
+	outage   bool // whether the service said that it is interrupted
 	everHere bool
 	waitList bool                // whether who waits is to be printed as a list, with the first snapshot
 	taking   bool                // whether a take is under way, which brings a conversation that is no news
@@ -158,14 +159,22 @@ func (d *desk) show(update kupla.DeskUpdate) {
 		}
 		d.everHere, d.lost = true, false
 	case kupla.DeskDisconnected:
-		if !d.lost {
-			if d.everHere {
-				d.console.say(d.texts.DeskConnectionLost)
-			} else {
-				d.console.tell(d.texts.NotConnected, "server", d.server)
-			}
+		switch {
+		case d.outage: // which is told, and why nothing comes
+			return
+		case d.lost:
+		case d.everHere:
+			d.console.say(d.texts.DeskConnectionLost)
+		default:
+			d.console.tell(d.texts.NotConnected, "server", d.server)
 		}
 		d.lost = true
+	case kupla.DeskInterrupted:
+		d.outage = true
+		d.console.say(d.texts.DeskInterrupted)
+	case kupla.DeskRestored:
+		d.outage = false
+		d.console.say(d.texts.InterruptionOver)
 	case kupla.DeskReset:
 		d.console.say(d.texts.StartedOver)
 		d.mine, d.current, d.waitList = nil, nil, true

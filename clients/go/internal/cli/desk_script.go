@@ -453,6 +453,10 @@ func (s *script) watchDesk(ctx context.Context, client *kupla.Client, cursor *cu
 				return update.Connection.Cause // whoever asks once wants to know now
 			}
 			state.disconnected()
+		case kupla.DeskInterrupted:
+			state.outageBegan()
+		case kupla.DeskRestored:
+			state.outageEnded()
 		case kupla.DeskCaughtUp:
 			if once {
 				return nil

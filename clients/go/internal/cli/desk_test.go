@@ -168,6 +168,25 @@ func TestDeskTellsAboutItsConnection(t *testing.T) {
 	s.complains("The token has expired or was revoked.")
 }
 
+func TestDeskTellsAboutAnInterruption(t *testing.T) {
+	f := newFake(t)
+	f.wait("Matti Malli", "Hei.")
+	s := startDesk(t, f)
+	s.expect("you are: away")
+	s.write("/take")
+	s.expect("You took [1].\n")
+	f.change(func() { f.interrupted = true })
+	s.expect("The service is interrupted – messages are sent when that is over.\n")
+	s.write("Yksi", "Kaksi")
+	f.listener.CloseClientConnections() // which is the same trouble to who reads it
+	f.change(func() { f.interrupted = false })
+	s.expectAll("The interruption is over.\n", "You: Yksi\n", "You: Kaksi\n")
+	s.never("connection was lost")
+	s.never("did not work")
+	_ = s.in.Close()
+	s.ends(ExitOK)
+}
+
 func TestDeskNeedsAToken(t *testing.T) {
 	f := newFake(t)
 	s := start(t, f, "", "desk")

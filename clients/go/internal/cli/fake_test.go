@@ -55,6 +55,7 @@ type fakeService struct {
 	deskFrames    []*kuplav1.WatchDeskResponse
 	watchFails    error // ends every stream of queues
 	desks         int   // how many streams of a desk were opened
+	interrupted   bool  // told on all streams; what is written is refused meanwhile
 }
 
 type fakeConversation struct {
@@ -268,11 +269,15 @@ func (f *fakeService) WatchQueues(
 			snapshot.Queues = append(snapshot.Queues, proto.CloneOf(queue))
 		}
 		changed := f.changed
+		beat := &kuplav1.Heartbeat{Interrupted: f.interrupted}
 		f.mu.Unlock()
-		if err := stream.Send(&kuplav1.WatchQueuesResponse{
-			Frame: &kuplav1.WatchQueuesResponse_Snapshot{Snapshot: snapshot},
-		}); err != nil {
-			return err
+		for _, frame := range []*kuplav1.WatchQueuesResponse{
+			{Frame: &kuplav1.WatchQueuesResponse_Snapshot{Snapshot: snapshot}},
+			{Frame: &kuplav1.WatchQueuesResponse_Heartbeat{Heartbeat: beat}},
+		} {
+			if err := stream.Send(frame); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-changed:
@@ -371,6 +376,7 @@ func (f *fakeService) FollowConversation(
 			return err
 		}
 		snapshot, log, typing, changed := one.snapshot(), one.log, one.typing, f.changed
+		beat := &kuplav1.Heartbeat{Interrupted: f.interrupted}
 		waiting := one.proto.GetState() == kuplav1.ConversationState_CONVERSATION_STATE_WAITING
 		closed := one.proto.GetState() == kuplav1.ConversationState_CONVERSATION_STATE_CLOSED
 		place := proto.CloneOf(f.place)
@@ -393,6 +399,11 @@ func (f *fakeService) FollowConversation(
 				return err
 			}
 			at++
+		}
+		if err := send(&kuplav1.FollowConversationResponse{
+			Frame: &kuplav1.FollowConversationResponse_Heartbeat{Heartbeat: beat},
+		}); err != nil {
+			return err
 		}
 		if closed {
 			return send(&kuplav1.FollowConversationResponse{Frame: &kuplav1.FollowConversationResponse_GoAway{
@@ -451,6 +462,8 @@ func (f *fakeService) SendMessage(
 			return
 		}
 		switch {
+		case f.interrupted:
+			err = refusal(connect.CodeUnavailable, "UNAVAILABLE", map[string]string{"retry_delay": "10ms"})
 		case strings.Contains(req.GetText(), artificialCode):
 			err = refusal(connect.CodeFailedPrecondition, "IDENTITY_CODE_IN_TEXT", nil)
 		case one.proto.GetState() == kuplav1.ConversationState_CONVERSATION_STATE_CLOSED:
@@ -590,6 +603,9 @@ func (f *fakeService) WatchDesk(
 		}
 		out = append(out, f.deskFrames[sent:]...)
 		sent = len(f.deskFrames)
+		out = append(out, &kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Heartbeat{
+			Heartbeat: &kuplav1.Heartbeat{Interrupted: f.interrupted},
+		}})
 		if f.away != nil {
 			out = append(out, &kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_GoAway{GoAway: f.away}})
 		}

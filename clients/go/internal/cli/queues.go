@@ -96,6 +96,10 @@ func (s *script) watchQueues(ctx context.Context, client *kupla.Client, ids []st
 				return update.Connection.Cause // whoever asks once wants to know now
 			}
 			state.disconnected()
+		case kupla.QueuesInterrupted:
+			state.outageBegan()
+		case kupla.QueuesRestored:
+			state.outageEnded()
 		default:
 			if err := s.print(queuesFrame(update), func() string { return lines.update(update) }); err != nil {
 				return err

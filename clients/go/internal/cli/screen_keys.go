@@ -236,13 +236,17 @@ func (m *screen) putAwayCurrent() tea.Cmd {
 	return nil
 }
 
-// connected reports whether there is a connection, and says so when there is none: what is asked for without
-// one could take effect long after it was given up.
+// connected reports whether there is a connection to a service that is not interrupted, and says so when there is
+// none: what is asked for without one could take effect long after it was given up.
 func (m *screen) connected() bool {
-	if m.connection.state == connectionStands {
+	if m.connection.serves() {
 		return true
 	}
-	m.warn(func() string { return m.texts.Screen.NoConnection })
+	why := func() string { return m.texts.Screen.NoConnection }
+	if m.connection.outage {
+		why = func() string { return m.texts.Screen.NotInterrupted }
+	}
+	m.warn(why)
 	return false
 }
 

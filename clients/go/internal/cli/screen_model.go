@@ -94,7 +94,11 @@ type connection struct {
 	state  connectionState
 	retry  time.Time // when it is tried again
 	reason string    // why it has stopped
+	outage bool      // whether the service said that it is interrupted
 }
+
+// serves reports whether what is asked for now can be expected to take effect soon.
+func (c connection) serves() bool { return c.state == connectionStands && !c.outage }
 
 type connectionState int
 

@@ -795,6 +795,41 @@ func TestScreenConnection(t *testing.T) {
 	}
 }
 
+// While the service is interrupted the last line says so, whatever becomes of the connection, and what was written is
+// sent when it is over.
+func TestScreenInterruption(t *testing.T) {
+	for l, text := range map[language]string{
+		finnish: "Palvelussa on häiriö – viestit lähtevät, kun se on ohi.",
+		swedish: "Det är en störning i tjänsten – meddelandena skickas när den är över.",
+		english: "The service is interrupted – messages are sent when that is over.",
+	} {
+		s := day(t, l)
+		s.service.took()
+		s.tell(kupla.DeskUpdate{Kind: kupla.DeskInterrupted})
+		s.sees(text)
+		s.keys("f3") // it might take somebody much later
+		s.asks()
+		s.sees(text, s.m.texts.Screen.NotInterrupted)
+		s.hold = true
+		s.types("Jää talteen")
+		s.keys("enter")
+		s.sees("Jää talteen", text)
+		s.pass(time.Minute)
+		s.tell(kupla.DeskUpdate{Kind: kupla.DeskDisconnected, Connection: &kupla.Connection{RetryIn: 5 * time.Second}})
+		s.sees(text)
+		s.tell(kupla.DeskUpdate{Kind: kupla.DeskConnected})
+		s.sees(text)
+		s.tell(kupla.DeskUpdate{Kind: kupla.DeskRestored})
+		s.misses(text)
+		s.sees(s.m.texts.InterruptionOver)
+		s.service.event = &kuplav1.Event{Sequence: 5}
+		s.answer()
+		s.asks("send one: Jää talteen")
+		s.pass(time.Minute)
+		s.sees(s.m.texts.Screen.Connected)
+	}
+}
+
 // After a restored backup the service tells everything again. What was written here is still here.
 func TestScreenStartsOver(t *testing.T) {
 	s := day(t, english)

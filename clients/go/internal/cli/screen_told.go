@@ -20,9 +20,16 @@ func (m *screen) told(msg screenTold) tea.Cmd {
 	update := msg.update
 	switch update.Kind {
 	case kupla.DeskConnected:
-		m.connection = connection{state: connectionStands}
+		m.connection = connection{state: connectionStands, outage: m.connection.outage}
 	case kupla.DeskDisconnected:
-		m.connection = connection{state: connectionLost, retry: m.now.Add(update.Connection.RetryIn)}
+		m.connection = connection{
+			state: connectionLost, retry: m.now.Add(update.Connection.RetryIn), outage: m.connection.outage,
+		}
+	case kupla.DeskInterrupted:
+		m.connection.outage = true
+	case kupla.DeskRestored:
+		m.connection.outage = false
+		m.tell(func() string { return m.texts.InterruptionOver })
 	case kupla.DeskReset:
 		m.forget()
 	case kupla.DeskSnapshot:

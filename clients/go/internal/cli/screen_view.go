@@ -440,19 +440,20 @@ func (m *screen) emptyLines(width, height int) []string {
 func (m *screen) statusLines() []string {
 	texts := &m.texts.Screen
 	text, look := texts.Connected, lookFaint
-	switch m.connection.state {
-	case connectionBegins:
+	switch state := m.connection.state; {
+	case m.connection.outage && state != connectionStopped:
+		text, look = texts.Interrupted, lookWarn
+	case state == connectionBegins:
 		text = fill(texts.Connecting, "server", m.server)
-	case connectionLost:
+	case state == connectionLost:
 		text, look = texts.ReconnectingNow, lookWarn
 		if left := m.connection.retry.Sub(m.now); left > 0 {
 			text = fill(texts.Reconnecting, "seconds", m.seconds(left))
 		}
-	case connectionStopped:
+	case state == connectionStopped:
 		text, look = fill(texts.Stopped, "reason", m.connection.reason, "key", "F10"), lookWarn
-	case connectionStands:
 	}
-	if m.notice.text != nil && (m.connection.state == connectionStands || m.connection.state == connectionBegins) {
+	if m.notice.text != nil && (m.connection.serves() || m.connection.state == connectionBegins && !m.connection.outage) {
 		text, look = m.notice.text(), lookNotice
 		if m.notice.bad {
 			look = lookBad
@@ -464,7 +465,8 @@ func (m *screen) statusLines() []string {
 	for i := range lines {
 		lines[i] = plainRow(m.width, look, " "+lines[i])
 	}
-	if m.connection.state == connectionLost && m.notice.text != nil && m.notice.bad {
+	away := m.connection.outage || m.connection.state == connectionLost
+	if away && m.connection.state != connectionStopped && m.notice.text != nil && m.notice.bad {
 		lines = append(lines, plainRow(m.width, lookBad, " "+m.notice.text()))
 	}
 	return lines

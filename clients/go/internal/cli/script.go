@@ -341,17 +341,32 @@ func (a *app) notice(kind, text string) {
 	}
 }
 
-// linkTold tells when the connection of something that is followed is lost and found again.
+// linkTold tells when the connection of something that is followed is lost and found again, and when the service is
+// interrupted and when that is over.
 type linkTold struct {
 	*app
-	lost bool
+	lost   bool
+	outage bool // whether the service said that it is interrupted
 }
 
 func (c *linkTold) disconnected() {
+	if c.outage {
+		return // which is told, and why nothing comes
+	}
 	if !c.lost {
 		c.notice("disconnected", fill(c.texts.NotConnected, "server", c.server))
 	}
 	c.lost = true
+}
+
+func (c *linkTold) outageBegan() {
+	c.outage = true
+	c.notice("interrupted", c.texts.FollowInterrupted)
+}
+
+func (c *linkTold) outageEnded() {
+	c.outage = false
+	c.notice("restored", c.texts.InterruptionOver)
 }
 
 func (c *linkTold) connected() {

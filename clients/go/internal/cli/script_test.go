@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -167,6 +168,43 @@ func TestFollowingTellsAboutItsConnection(t *testing.T) {
 	s.expect(`"participantJoined"`)
 	s.stop()
 	s.ends(ExitOK)
+}
+
+// An interruption of the service is told on the error output when it begins and when it is over, in words or as an
+// object; what is followed goes on.
+func TestFollowingTellsAboutAnInterruption(t *testing.T) {
+	f, home := newFake(t), t.TempDir()
+	file := filepath.Join(home, "chat.json")
+	start(t, f, home, "conversation", "start", "demo", "--message", "Hei", "--credentials-file", file).ends(ExitOK)
+	for _, what := range []struct {
+		args   []string
+		begins string
+	}{
+		{[]string{"conversation", "follow", "--credentials-file", file}, "Hei"},
+		{[]string{"queues", "watch"}, "demo"},
+		{[]string{"desk", "watch", "--token", "staff"}, "demo"},
+	} {
+		for _, output := range []string{"table", "json"} {
+			t.Run(strings.Join(what.args[:2], " ")+" "+output, func(t *testing.T) {
+				s := start(t, f, home, append(slices.Clone(what.args), "--output", output)...)
+				s.expectAll(what.begins)
+				f.change(func() { f.interrupted = true })
+				began, over := "The service is interrupted. Nothing is lost", "The interruption is over.\n"
+				if output == "json" {
+					began, over = `{"notice":"interrupted","message":"The service`, `{"notice":"restored","message":"The interruption`
+				}
+				s.expectError(began)
+				f.change(func() {}) // that it goes on is no news
+				f.change(func() { f.interrupted = false })
+				s.expectError(over)
+				s.stop()
+				s.ends(ExitOK)
+				if n := strings.Count(s.errors.String(), "The service is interrupted."); n != 1 {
+					t.Errorf("told %d times:\n%s", n, s.errors)
+				}
+			})
+		}
+	}
 }
 
 // A cursor file is written whole, for its owner alone, and belongs to one thing.

@@ -44,6 +44,7 @@ type texts struct {
 	Returned                                                                   map[kuplav1.ReturnReason]string
 	Typing, WentAway, CameBack                                                 string
 	ConnectionLost, ConnectionBack, NotConnected, StartedOver                  string
+	Interrupted, FollowInterrupted, InterruptionOver                           string
 	You, Customer, Professional                                                string
 	NotSent, LeaveFailed, UnknownChatCommand, ChatHelp                         string
 	Closed                                                                     map[kuplav1.CloseReason]string
@@ -67,7 +68,7 @@ type texts struct {
 	WhoTitle, WhoLine, WhoNobody, NobodyMatches, SeveralMatch, NoSuchQueue           string
 	CustomerExpires, CommandFailed, UnknownDeskCommand, DeskHelp                     string
 	DeskConnectionLost, QuitWithConversations, DeskJoined, DeskTransferred, DeskLeft string
-	DeskReturned, DeskClosed                                                         string
+	DeskReturned, DeskClosed, DeskInterrupted                                        string
 	CloseReasons                                                                     map[kuplav1.CloseReason]string
 	Languages                                                                        map[language]string
 

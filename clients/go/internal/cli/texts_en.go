@@ -126,6 +126,9 @@ line by line: /help shows the commands, and when the input ends, the desk is lef
 	ConnectionLost:     "The connection was lost. Your place is kept. Trying again; what you write is sent when the connection is back.",
 	ConnectionBack:     "The connection is back.",
 	NotConnected:       "Cannot reach the service at {server}. Trying again…",
+	Interrupted:        "The service is interrupted. Your place and your conversation are kept, and you need not do anything. Your messages are sent when the interruption is over.",
+	FollowInterrupted:  "The service is interrupted. Nothing is lost; what is new is told when the interruption is over.",
+	InterruptionOver:   "The interruption is over.",
 	StartedOver:        "The service was restored. Everything is shown again from the beginning.",
 	You:                "You",
 	Customer:           "Customer",
@@ -247,6 +250,7 @@ line by line: /help shows the commands, and when the input ends, the desk is lef
   /quit                     leaves the desk
 Short forms: /t /l /s /c /n /w /q. While no conversation is open, the slash can be left out.`,
 	DeskConnectionLost:    "The connection was lost. Trying again. Your conversations go back to their queues if it stays lost for 3 minutes.",
+	DeskInterrupted:       "The service is interrupted – messages are sent when that is over.",
 	QuitWithConversations: "You still have conversations. They go back to their queues if you do not come back within 3 minutes.",
 	DeskJoined:            "{name} joined.",
 	DeskTransferred:       "The conversation was handed on to {target}.",
@@ -315,6 +319,7 @@ Short forms: /t /l /s /c /n /w /q. While no conversation is open, the slash can 
 		kuplav1.ErrorReason_ERROR_REASON_PROCEDURE_UNKNOWN:           {"The service does not know this request. This program may be newer than the service."},
 		kuplav1.ErrorReason_ERROR_REASON_CALL_ENDED:                  {"The service did not answer in time. Try again."},
 		kuplav1.ErrorReason_ERROR_REASON_TOO_MANY_STREAMS:            {"Too many connections are open from your network.", "Close other chat windows and try again."},
+		kuplav1.ErrorReason_ERROR_REASON_OVERLOADED:                  {"The service is very busy just now.", "Try again in {retry_delay}."},
 	},
 	GoneAway: map[kuplav1.GoAwayReason]string{
 		kuplav1.GoAwayReason_GO_AWAY_REASON_UNSPECIFIED:         "The service ended the connection.",

@@ -30,7 +30,7 @@ type screenTexts struct {
 	// The state of things.
 	Connecting, Connected, Reconnecting, ReconnectingNow, Stopped, WaitingNews, ArrivalNews, Took, TookAside string
 	LanguageNow, SoundOn, SoundOffNow, NothingToRetry, NotOffered, NoConnection, NobodyHere, TooSmall        string
-	Restored                                                                                                 string
+	Restored, Interrupted, NotInterrupted                                                                    string
 
 	// Keys and what they do, in the bar and in the menu.
 	KeyHelp, KeyAvailability, KeyTake, KeyChoose, KeyCanned, KeyTransfer, KeyNote, KeyClose, KeyMenu, KeyQuit string

@@ -72,6 +72,8 @@ var screenTextsEnglish = screenTexts{
 	NothingToRetry:  "Everything has been sent.",
 	NotOffered:      "That cannot be done with this conversation now.",
 	NoConnection:    "There is no connection right now. Try again when it is back.",
+	Interrupted:     "The service is interrupted – messages are sent when that is over.",
+	NotInterrupted:  "The service is interrupted. Try again when that is over.",
 	NobodyHere:      "No conversation is open. {take} takes the next one, {choose} one that you choose.",
 	TooSmall:        "The window is too small: at least 40×10 is needed.",
 

@@ -72,6 +72,8 @@ var screenTextsFinnish = screenTexts{
 	NothingToRetry:  "Kaikki on lähetetty.",
 	NotOffered:      "Sitä ei voi nyt tehdä tälle keskustelulle.",
 	NoConnection:    "Yhteyttä ei juuri nyt ole. Yritä, kun se on palannut.",
+	Interrupted:     "Palvelussa on häiriö – viestit lähtevät, kun se on ohi.",
+	NotInterrupted:  "Palvelussa on häiriö. Yritä, kun se on ohi.",
 	NobodyHere:      "Keskustelua ei ole avoinna. {take} ottaa seuraavan, {choose} haluamasi.",
 	TooSmall:        "Ikkuna on liian pieni: tarvitaan ainakin 40×10.",
 

@@ -72,6 +72,8 @@ var screenTextsSwedish = screenTexts{
 	NothingToRetry:  "Allt har skickats.",
 	NotOffered:      "Det går inte att göra med det här samtalet nu.",
 	NoConnection:    "Det finns ingen förbindelse just nu. Försök när den är tillbaka.",
+	Interrupted:     "Det är en störning i tjänsten – meddelandena skickas när den är över.",
+	NotInterrupted:  "Det är en störning i tjänsten. Försök när den är över.",
 	NobodyHere:      "Inget samtal är öppet. {take} tar nästa, {choose} det du väljer.",
 	TooSmall:        "Fönstret är för litet: minst 40×10 behövs.",
 
