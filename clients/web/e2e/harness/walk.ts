@@ -1,6 +1,7 @@
 import { expect } from "@playwright/test";
 
 import { makeHistory } from "./history.ts";
+import { InterruptingFront } from "./interruptingFront.ts";
 import type { Resident } from "./resident.ts";
 import type { Desk } from "./stage.ts";
 import { type Fixtures, queue } from "./test.ts";
@@ -38,6 +39,8 @@ const said = {
     watch: "Seuraa, laajeneeko läiskä tai nouseeko kuume. Jos olosi huononee nopeasti, soita 116117.",
     code: "Tunnukseni on 010190-990L",
     unsent: "Kiitos, tämä auttoi paljon!",
+    howCanI: "Hei! Miten voin auttaa?",
+    tooth: "Hammas lohkesi eilen.",
   },
   sv: {
     name: "Aino",
@@ -50,6 +53,8 @@ const said = {
     watch: "Följ med om fläcken blir större eller om du får feber. Om du snabbt mår sämre, ring 116117.",
     code: "Min beteckning är 010190-990L",
     unsent: "Tack, det här hjälpte mycket!",
+    howCanI: "Hej! Hur kan jag hjälpa till?",
+    tooth: "En tand gick sönder i går.",
   },
   en: {
     name: "Aino",
@@ -62,6 +67,8 @@ const said = {
     watch: "See if the patch grows or a fever comes. If you quickly get worse, call 116117.",
     code: "My code is 010190-990L",
     unsent: "Thank you, this helped a lot!",
+    howCanI: "Hello! How can I help?",
+    tooth: "A tooth broke yesterday.",
   },
 } as const;
 
@@ -74,11 +81,25 @@ export async function walk(
   look: Look,
   show: (state: string, who: Resident) => Promise<void>,
 ): Promise<void> {
+  const front = await InterruptingFront.create(world.server.origin);
+  try {
+    await walkBehind(front, world, look, show);
+  } finally {
+    await front.close();
+  }
+}
+
+async function walkBehind(
+  front: InterruptingFront,
+  world: World,
+  look: Look,
+  show: (state: string, who: Resident) => Promise<void>,
+): Promise<void> {
   const { server, network, stage, nurse, admin, supervisor, resident, guard } = world;
   const { language, theme, device } = look;
   const words = said[language];
   guard.allowLostConnections();
-  guard.allowRefusals(400, 401, 404);
+  guard.allowRefusals(400, 401, 404, 503);
 
   const desks = new Map<string, Desk>();
   // A queue of each kind: open with people in it, full, paused, closed.
@@ -194,7 +215,7 @@ export async function walk(
   await show("survey-thanks", aino);
 
   // Somebody else, who is passed on, and then asked to call.
-  const leevi = await someone();
+  const leevi = await someone(front.origin);
   await leevi.visitChat(at(queue.id));
   await leevi.start({ name: "Leevi" });
   const other = await nurse.takeNext();
@@ -202,12 +223,18 @@ export async function walk(
   await expect(leevi.screen("waiting")).toBeVisible();
   await leevi.chat.locator("#main").evaluate((main) => main.scrollTo(0, 0));
   await show("waiting-transferred", leevi);
+  front.interrupt();
+  await expect(leevi.chat.getByText(common.connection.interruptedWaiting).first()).toBeVisible();
+  await leevi.chat.locator("#main").evaluate((main) => main.scrollTo(0, 0));
+  await show("waiting-interrupted", leevi);
+  front.restore();
+  await expect(leevi.chat.getByText(common.connection.interruptedWaiting)).toHaveCount(0);
 
   // One browser has one stream; in five of them the first is closed.
   const copies: Resident[] = [];
   const storageState = await leevi.context.storageState();
   for (let i = 0; i < 4; i++) {
-    const copy = await resident({ ...still, device, offset, storageState });
+    const copy = await resident({ ...still, device, offset, storageState, service: front.origin });
     copy.language = language;
     copies.push(copy);
     await copy.visitChat(at());
@@ -220,6 +247,15 @@ export async function walk(
   await expect(leevi.place).toBeVisible();
 
   const last = await (desks.get("Sanna") as Desk).takeNext();
+  await last.send(words.howCanI);
+  await leevi.sees(words.howCanI);
+  front.interrupt();
+  await leevi.write(words.tooth);
+  await expect(leevi.chat.getByText(common.connection.interruptedTalk).first()).toBeVisible();
+  await expect(leevi.chat.locator('[data-outbox="waiting"]')).toBeVisible();
+  await show("talk-interrupted", leevi);
+  front.restore();
+  await last.heardText(words.tooth);
   await last.close("REDIRECTED_TO_PHONE");
   await expect(leevi.screen("ended")).toBeVisible();
   await show("ended-phone", leevi);

@@ -88,7 +88,7 @@ export class OpenConversation implements ChatConversation {
         return response.event?.sequence ?? 0;
       },
       // The stream would find out only at the end of its pause.
-      answered: () => this.#isLost() && this.#signals.now(),
+      answered: () => this.#isAway() && this.#signals.now(),
       changed: () => this.#store.changed(),
       announce: () => this.#tabs.announceOutbox(),
     });
@@ -98,7 +98,7 @@ export class OpenConversation implements ChatConversation {
       open: (signal) =>
         this.#service.followConversation({ conversationId: id, cursor: this.#log.begin() }, this.#with(signal)),
       connection: (status) => {
-        const isBack = this.#isLost() && status.connection === "open";
+        const isBack = this.#isAway() && status.connection === "open";
         this.#connection = status;
         if (isBack) this.#signals.now(); // so that no message waits for the end of its pause
         // A connection that stands is told of together with what it brings.
@@ -217,13 +217,15 @@ export class OpenConversation implements ChatConversation {
       // Too many windows were open. The one that somebody looks at, or asks for, should be live.
       await this.#shown(signal);
       this.#ended = undefined;
-      this.#connection = { connection: "interrupted" };
+      this.#connection = { connection: "lost" };
       this.#store.changed();
     }
   }
 
-  #isLost(): boolean {
-    return this.#connection.connection === "interrupted" || this.#connection.connection === "offline";
+  /** Whether there is something to come back from: it stood, or was tried, and does not stand now. */
+  #isAway(): boolean {
+    const { connection } = this.#connection;
+    return connection === "lost" || connection === "interrupted" || connection === "offline";
   }
 
   #shown(signal: AbortSignal): Promise<void> {

@@ -130,6 +130,7 @@ export class ConversationLog {
       case "heartbeat":
         this.#moveTo(cursor);
         step.intervalMs = durationMs(frame.value.interval);
+        step.interrupted = frame.value.interrupted;
         break;
       case "goAway":
         if (frame.value.reason === GoAwayReason.CONVERSATION_CLOSED && !this.#progress.caughtUp) {

@@ -25,6 +25,8 @@ export interface Step {
   intervalMs?: number | undefined;
   /** The stream ends on purpose. */
   away?: GoAway | undefined;
+  /** Whether the service is interrupted, if the frame told it. */
+  interrupted?: boolean | undefined;
 }
 
 /** One kind of stream: where it stands, and what becomes of its frames. */
@@ -71,6 +73,8 @@ class Follower<Frame> {
   readonly #signal: AbortSignal;
   readonly #unsubscribe: () => void;
   #status: ConnectionStatus = { connection: "connecting" };
+  /** What the service said last; it holds until a stream says otherwise, also when that cannot be opened. */
+  #interrupted = false;
   #offline: boolean;
   #intervalMs = defaultHeartbeatMs;
   #failures = 0; // since the last stream that held
@@ -123,7 +127,7 @@ class Follower<Frame> {
         if (this.#signal.aborted) return undefined;
         if (cause instanceof Woken) {
           this.#failures = 0;
-          if (this.#status.connection === "open") this.#set({ connection: "interrupted" });
+          if (this.#status.connection === "open") this.#set({ connection: "lost" });
           continue;
         }
         error = kuplaErrorOf(cause);
@@ -131,6 +135,7 @@ class Follower<Frame> {
       }
       if (this.#signal.aborted) return undefined;
       if (away !== undefined && !away.reconnect) return { reason: away.reason };
+      if (saysInterrupted(error, away)) this.#interrupted = true;
       const ended = error && endOf(error);
       if (ended !== undefined && this.#followed.mend?.(ended.error) !== true) return ended;
       const least = away === undefined ? (error?.retryDelayMs ?? 0) : durationMs(away.retryDelay);
@@ -138,11 +143,11 @@ class Follower<Frame> {
       this.#failures++;
       // "Zero means at once", but not in a circle.
       const pause = away !== undefined && least === 0 && this.#failures === 1 ? 0 : least + jitter;
-      this.#set({ connection: "interrupted", retryTime: new Date(this.#environment.now() + pause) });
+      this.#set({ connection: "lost", retryTime: new Date(this.#environment.now() + pause) });
       // The first try when the network is back often comes too soon: the next one is to follow at once.
       if (await wakefulPause(this.#environment, least, pause, this.#signal)) this.#failures = 0;
       if (this.#signal.aborted) return undefined;
-      this.#set({ connection: "interrupted" });
+      this.#set({ connection: "lost" });
     }
   }
 
@@ -174,12 +179,19 @@ class Follower<Frame> {
       for await (const frame of this.#followed.open(stream.signal)) {
         if (stream.signal.aborted) break; // What a dead stream still brings would come twice.
         this.#lastFrame = this.#environment.now();
+        const step = this.#followed.take(frame);
+        // A stream that is sent away before it brought anything never stood.
+        if (first && step.away !== undefined) return step.away;
         if (first || this.#offline) {
+          if (first) this.#interrupted = false; // a stream begins with what could be read just now
           first = false;
           this.#offline = false; // whatever the browser thinks
           this.#set({ connection: "open" });
         }
-        const step = this.#followed.take(frame);
+        if (step.interrupted !== undefined && step.interrupted !== this.#interrupted) {
+          this.#interrupted = step.interrupted;
+          this.#tell();
+        }
         if (step.away !== undefined) return step.away;
         if (step.intervalMs !== undefined && step.intervalMs > 0) {
           // Less than a second would take a short delay on the way for a dead stream.
@@ -221,8 +233,15 @@ class Follower<Frame> {
   }
 
   #tell(): void {
-    this.#followed.connection(this.#offline ? { connection: "offline" } : this.#status);
+    if (this.#offline) this.#followed.connection({ connection: "offline" });
+    else if (this.#interrupted) this.#followed.connection({ ...this.#status, connection: "interrupted" });
+    else this.#followed.connection(this.#status);
   }
+}
+
+/** Whether the service gave an interruption as the reason for refusing or ending a stream. */
+function saysInterrupted(error: KuplaError | undefined, away: GoAway | undefined): boolean {
+  return error?.reason === "UNAVAILABLE" || away?.reason === GoAwayReason.UNAVAILABLE;
 }
 
 /**

@@ -9,7 +9,18 @@ import { OpenQueuesWatch } from "./queuesWatch.js";
 import { repeat } from "./repeat.js";
 import { readableAfterCloseMs, type SavedRecord } from "./savedRecord.js";
 import { announceForgotten } from "./tabs.js";
-import type { ChatConversation, Kupla, KuplaOptions, QueuesWatch, SavedConversation, StartOptions } from "./types.js";
+import type {
+  ChatConversation,
+  Kupla,
+  KuplaOptions,
+  QueuesWatch,
+  Retry,
+  SavedConversation,
+  StartOptions,
+} from "./types.js";
+
+/** Those who are told of the tries of one start. */
+type Listeners = ((retry: Retry) => void)[];
 
 /** Makes the resident's side of one service. */
 export function createKupla(options: KuplaOptions): Kupla {
@@ -29,7 +40,7 @@ interface UnfinishedStart {
 class OpenKupla implements Kupla {
   readonly #environment: Environment;
   readonly #open = new Map<string, OpenConversation>();
-  #starting: { requestId: string; promise: Promise<ChatConversation> } | undefined;
+  #starting: { requestId: string; promise: Promise<ChatConversation>; retrying: Listeners } | undefined;
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -54,7 +65,7 @@ class OpenKupla implements Kupla {
     return new OpenQueuesWatch(this.#environment);
   }
 
-  start(options: StartOptions): Promise<ChatConversation> {
+  start(options: StartOptions, retrying: (retry: Retry) => void = () => {}): Promise<ChatConversation> {
     const { storage, now } = this.#environment;
     const wanted = contentOf(options);
     let unfinished = this.#unfinished();
@@ -64,11 +75,15 @@ class OpenKupla implements Kupla {
     }
     const { requestId } = unfinished;
     // A second press of the button is the same start.
-    if (this.#starting?.requestId === requestId) return this.#starting.promise;
-    const promise = this.#start(unfinished).finally(() => {
+    if (this.#starting?.requestId === requestId) {
+      this.#starting.retrying.push(retrying);
+      return this.#starting.promise;
+    }
+    const listeners: Listeners = [retrying];
+    const promise = this.#start(unfinished, listeners).finally(() => {
       if (this.#starting?.requestId === requestId) this.#starting = undefined;
     });
-    this.#starting = { requestId, promise };
+    this.#starting = { requestId, promise, retrying: listeners };
     return promise;
   }
 
@@ -123,7 +138,7 @@ class OpenKupla implements Kupla {
     if (!letOthersBe) announceForgotten(this.#environment, conversationId);
   }
 
-  async #start({ requestId, options }: UnfinishedStart): Promise<ChatConversation> {
+  async #start({ requestId, options }: UnfinishedStart, listeners: Listeners): Promise<ChatConversation> {
     const { storage, transport, now, giveUpAfterMs } = this.#environment;
     const service = createClient(ConversationService, transport);
     const request = {
@@ -137,7 +152,13 @@ class OpenKupla implements Kupla {
     try {
       const { conversation, participantId, accessToken } = await repeat(
         this.#environment,
-        { signal: new AbortController().signal, giveUpAfterMs },
+        {
+          signal: new AbortController().signal,
+          giveUpAfterMs,
+          retrying: (retry) => {
+            for (const listener of listeners) listener(retry);
+          },
+        },
         (callOptions) => service.startConversation(request, callOptions),
       );
       if (conversation === undefined) throw new KuplaError("the answer is empty", { code: Code.Unavailable });

@@ -50,7 +50,7 @@ export function worthRepeating(error: KuplaError): boolean {
     case Code.Canceled:
       return true;
     case Code.ResourceExhausted:
-      return error.reason === "RATE_LIMITED";
+      return error.reason === "RATE_LIMITED" || error.reason === "OVERLOADED";
     default:
       return false;
   }

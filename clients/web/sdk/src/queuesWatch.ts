@@ -78,7 +78,7 @@ export class OpenQueuesWatch implements QueuesWatch {
         return {};
       }
       case "heartbeat":
-        return { intervalMs: durationMs(frame.value.interval) };
+        return { intervalMs: durationMs(frame.value.interval), interrupted: frame.value.interrupted };
       case "goAway":
         return { away: frame.value };
       default: // a frame of a later version

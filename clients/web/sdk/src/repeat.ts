@@ -3,6 +3,7 @@ import { pauseMs } from "./backoff.js";
 import type { Environment } from "./environment.js";
 import { KuplaError } from "./kuplaError.js";
 import { kuplaErrorOf, worthRepeating } from "./kuplaErrorOf.js";
+import type { Retry } from "./types.js";
 import { childOf, wait, Woken } from "./wait.js";
 
 /** How a call is repeated. */
@@ -11,6 +12,8 @@ export interface RepeatOptions {
   signal: AbortSignal;
   /** After how long no further attempt is made, in milliseconds. Infinity goes on for ever. */
   giveUpAfterMs: number;
+  /** Called before each pause. */
+  retrying?: ((retry: Retry) => void) | undefined;
 }
 
 /**
@@ -41,6 +44,7 @@ export async function repeat<T>(
     const least = error.retryDelayMs ?? 0;
     const pause = least + pauseMs(environment.retry, failures++, environment.random);
     if (environment.now() - start + pause > options.giveUpAfterMs) throw error;
+    options.retrying?.({ error, retryTime: new Date(environment.now() + pause) });
     if (await wakefulPause(environment, least, pause, options.signal)) failures = 0;
     if (options.signal.aborted) throw new KuplaError("given up", { code: Code.Canceled, cause: error });
   }

@@ -142,7 +142,7 @@ export class Tabs {
   async #lead(signal: AbortSignal): Promise<Ended | undefined> {
     this.#leading = true;
     const { log } = this.#host;
-    const wasOpen = this.#status.connection !== "connecting";
+    const before = this.#status.connection;
     const followed: Followed<FollowConversationResponse> = {
       open: (streamSignal) => {
         this.#say({ type: "stream" });
@@ -155,7 +155,9 @@ export class Tabs {
       connection: (status) => {
         // Who takes over from another tab has had a connection already.
         const told: ConnectionStatus =
-          wasOpen && status.connection === "connecting" ? { connection: "interrupted" } : status;
+          status.connection === "connecting" && before !== "connecting"
+            ? { connection: before === "interrupted" ? before : "lost" }
+            : status;
         this.#set(told);
         this.#say({ type: "status", status: told });
       },

@@ -87,9 +87,10 @@ export interface Kupla {
   watchQueues(): QueuesWatch;
   /**
    * Starts to wait in a queue. The start is kept before it is sent: the same start asked for again within 10 minutes,
-   * also after a reload, is the same conversation. Fails with a {@link KuplaError}.
+   * also after a reload, is the same conversation. Fails with a {@link KuplaError}. While the service cannot be reached,
+   * is interrupted or has too much to do, it is tried again by itself, and `retrying` is called before each pause.
    */
-  start(options: StartOptions): Promise<ChatConversation>;
+  start(options: StartOptions, retrying?: (retry: Retry) => void): Promise<ChatConversation>;
   /** The start whose outcome is not known, as after a reload in the middle of it. Give it to start to go on. */
   unfinishedStart(): StartOptions | undefined;
   /** Forgets the start whose outcome is not known. */
@@ -122,6 +123,14 @@ export interface StartOptions {
   readonly noticeVersion?: string | undefined;
 }
 
+/** A call that has not succeeded yet and is made again by itself. */
+export interface Retry {
+  /** Why the last try failed. */
+  readonly error: KuplaError;
+  /** When the next one is made. */
+  readonly retryTime: Date;
+}
+
 /** What is kept of a conversation, as far as it may be shown. */
 export interface SavedConversation {
   readonly conversationId: string;
@@ -136,7 +145,7 @@ export interface SavedConversation {
 /** The queues while they are followed. */
 export interface QueuesWatch {
   readonly state: Observable<QueuesState>;
-  /** Tries to connect at once, where it is interrupted: somebody does not want to wait for the end of a pause. */
+  /** Tries to connect at once, where there is no connection: somebody does not want to wait for the end of a pause. */
   tryNow(): void;
   /** Stops following. */
   close(): void;
@@ -145,10 +154,10 @@ export interface QueuesWatch {
 /** The queues now. */
 export interface QueuesState {
   readonly connection: ConnectionState;
-  /** When the next try to connect is made, while interrupted. */
+  /** When the next try to connect is made, while there is no stream. */
   readonly retryTime?: Date | undefined;
   readonly ended?: Ended | undefined;
-  /** The queues in the catalogue's order. Undefined until they are known; kept while interrupted. */
+  /** The queues in the catalogue's order. Undefined until they are known; kept while the connection is not open. */
   readonly queues?: readonly QueueWithStatus[] | undefined;
   /** When a frame last told how the queues are. */
   readonly updateTime?: Date | undefined;
@@ -159,11 +168,13 @@ export interface QueuesState {
  *
  * - connecting: the first one is being made.
  * - open: it stands.
- * - interrupted: it was lost and is tried again.
+ * - interrupted: the service says that it is interrupted. Nothing new is told until it is over, and what is sent waits;
+ *   nothing is lost, and nobody needs to do anything. It is so until a stream tells that it is over.
+ * - lost: it was lost and is tried again.
  * - offline: the browser knows that there is no network; it goes on by itself when there is.
  * - ended: it will not come back, see {@link Ended}.
  */
-export type ConnectionState = "connecting" | "open" | "interrupted" | "offline" | "ended";
+export type ConnectionState = "connecting" | "open" | "interrupted" | "lost" | "offline" | "ended";
 
 /** Why a stream will not come back. */
 export interface Ended {
@@ -195,7 +206,7 @@ export interface ChatConversation {
   /** Tells that one is still here. */
   stay(): Promise<void>;
   /**
-   * Tries at once what is interrupted or waits, the messages in the outbox too, in all tabs: somebody does not want to
+   * Tries at once what was lost or waits, the messages in the outbox too, in all tabs: somebody does not want to
    * wait for the end of a pause. It also brings back a conversation that was open in too many windows.
    */
   tryNow(): void;
@@ -213,7 +224,7 @@ export type FeedbackAnswer = Pick<SurveyAnswer, "questionId" | "value">;
 /** A conversation now. */
 export interface ChatState {
   readonly connection: ConnectionState;
-  /** When the next try to connect is made, while interrupted. */
+  /** When the next try to connect is made, while there is no stream. */
   readonly retryTime?: Date | undefined;
   /** Why the connection will not come back. */
   readonly ended?: Ended | undefined;

@@ -42,7 +42,7 @@ describe("following", () => {
 
     tab.service.stream.fail();
     await settle();
-    expect(conversation.state.value.connection).toBe("interrupted");
+    expect(conversation.state.value.connection).toBe("lost");
     expect(conversation.state.value.retryTime).toEqual(new Date(Date.now() + 125));
     await pass(125);
     expect(tab.service.streams).toHaveLength(2);
@@ -214,7 +214,7 @@ describe("following", () => {
     await pass(7_900);
     expect(conversation.state.value.connection).toBe("open");
     await pass(200);
-    expect(conversation.state.value.connection).toBe("interrupted");
+    expect(conversation.state.value.connection).toBe("lost");
   });
 
   it("pauses longer each time, and starts small again after a stream that held", async () => {
@@ -302,7 +302,7 @@ describe("following", () => {
     const before = calls;
     await pass(30_000);
     expect(calls).toBeGreaterThan(before);
-    expect(conversation.state.value.connection).toBe("interrupted");
+    expect(conversation.state.value.connection).toBe("lost");
     expect(conversation.state.value.outbox).toMatchObject([{ text: "Hei", state: "waiting" }]);
     await expect(Promise.all([kupla.start({ queueId: "q", language: "fi" }), pass(200_000)])).rejects.toMatchObject({
       fromService: false,

@@ -45,7 +45,7 @@ describe("watching queues", () => {
     expect(watch.state.value.updateTime).toEqual(new Date());
     stream?.fail();
     await settle();
-    expect(watch.state.value.connection).toBe("interrupted");
+    expect(watch.state.value.connection).toBe("lost");
     expect(waiting(watch.state.value)).toEqual([
       ["b", 0],
       ["a", 4],

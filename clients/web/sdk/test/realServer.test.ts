@@ -178,7 +178,7 @@ describe("against the real server", () => {
     before.send("Toinen");
     before.send("Kolmas");
     await until(before.state, (state) => state.outbox[0]?.state === "waiting" && state.outbox[1]?.state === "waiting");
-    await until(before.state, (state) => state.connection === "interrupted");
+    await until(before.state, (state) => state.connection === "lost");
     before.close();
 
     const kupla = page(storage);
@@ -275,7 +275,7 @@ describe("against the real server", () => {
     const conversation = await started(page());
     await until(conversation.state, (state) => state.caughtUp);
     await server.stop();
-    await until(conversation.state, (state) => state.connection === "interrupted");
+    await until(conversation.state, (state) => state.connection === "lost");
     conversation.send("Vielä täällä");
     await server.run();
     proxy.target = server.port;

@@ -23,7 +23,7 @@ async function longLost(tab: Kit) {
   tab.service.stream.fail();
   conversation.send("Hei");
   await pass(60_000);
-  expect(conversation.state.value).toMatchObject({ connection: "interrupted", outbox: [{ state: "waiting" }] });
+  expect(conversation.state.value).toMatchObject({ connection: "lost", outbox: [{ state: "waiting" }] });
   return conversation;
 }
 
@@ -199,7 +199,7 @@ describe("trying now", () => {
     leader.service.onFollow = lost;
     leader.service.stream.fail();
     await pass(60_000);
-    expect(asked.state.value.connection).toBe("interrupted");
+    expect(asked.state.value.connection).toBe("lost");
     heal(leader);
     asked.tryNow();
     await settle();
@@ -214,7 +214,7 @@ describe("trying now", () => {
     tab.service.onFollow = lost;
     const watch = tab.kupla.watchQueues();
     await pass(60_000);
-    expect(watch.state.value.connection).toBe("interrupted");
+    expect(watch.state.value.connection).toBe("lost");
     heal(tab);
     watch.tryNow();
     await settle();

@@ -87,7 +87,7 @@ describe("tabs", () => {
     };
     first.service.stream.fail();
     await pass(1_000);
-    expect(two?.state.value.connection).toBe("interrupted");
+    expect(two?.state.value.connection).toBe("lost");
     expect(two?.state.value.retryTime).toBeInstanceOf(Date);
   });
 

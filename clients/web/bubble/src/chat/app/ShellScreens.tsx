@@ -32,18 +32,21 @@ export function LoadingScreen() {
   );
 }
 
+const problemIcons = { unreachable: "offline", interrupted: "info", failed: "offline", elsewhere: "bubble" } as const;
+
 /** Something keeps the chat from going on, and one can try again. */
 export function ProblemScreen({ problem }: { problem: "unreachable" | "failed" | "elsewhere" }) {
   const session = useSession();
-  const title = t(`common:${problem}.title`);
-  const offline =
-    problem === "unreachable" && (session.chat.value?.state.value ?? session.queues.value).connection === "offline";
-  const text = offline ? t("common:unreachable.offline") : t(`common:${problem}.text`);
+  const connection =
+    problem === "unreachable" ? (session.chat.value?.state.value ?? session.queues.value).connection : undefined;
+  const words = connection === "interrupted" ? connection : problem;
+  const title = t(`common:${words}.title`);
+  const text = connection === "offline" ? t("common:unreachable.offline") : t(`common:${words}.text`);
   useEffect(() => announce(`${title}. ${text}`, { key: "problem", priority: "now" }), [title, text]);
   return (
     <Screen name={problem} title={title}>
       <div class="problem">
-        <Icon name={problem === "elsewhere" ? "bubble" : "offline"} class="problem__icon" />
+        <Icon name={problemIcons[words]} class="problem__icon" />
         <p>{text}</p>
         <Button icon={<Icon name="retry" />} onClick={() => session.retry()}>
           {problem === "elsewhere" ? t("common:elsewhere.action") : t("common:retryNow")}

@@ -67,6 +67,12 @@ describe("errorText", () => {
     }
   });
 
+  it("says when to try again where the service has too much to do", () => {
+    expect(errorText(refusal(Code.ResourceExhausted, "OVERLOADED", {}, 10_000))).toBe(
+      "Palvelu on juuri nyt ruuhkainen. Yritä uudelleen 10\u00a0sekunnin kuluttua.",
+    );
+  });
+
   it("goes by the code where the reason is new", () => {
     expect(errorWords(refusal(Code.Unavailable)).problem).toContain("ei saatu yhteyttä");
     expect(errorWords(refusal(Code.ResourceExhausted, "NEW")).problem).toContain("ruuhkainen");

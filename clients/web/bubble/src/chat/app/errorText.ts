@@ -17,6 +17,7 @@ const reasons: ReadonlySet<string> = new Set<Reason>([
   "LANGUAGE_NOT_SERVED",
   "TOO_MANY_WAITING",
   "RATE_LIMITED",
+  "OVERLOADED",
   "IDENTITY_CODE_IN_TEXT",
   "QUEUE_NOT_FOUND",
   "START_TOO_OLD",

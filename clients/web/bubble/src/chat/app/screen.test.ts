@@ -22,7 +22,7 @@ describe("before a conversation", () => {
     expect(screenOf({ ...known, queues: { connection: "connecting" } })).toEqual({ name: "loading" });
   });
 
-  it.each(["interrupted", "offline", "ended"] as const)(
+  it.each(["interrupted", "lost", "offline", "ended"] as const)(
     "says when the service cannot be reached (%s)",
     (connection) => {
       expect(screenOf({ ...known, queues: { connection } })).toEqual({ name: "unreachable" });
@@ -30,7 +30,7 @@ describe("before a conversation", () => {
   );
 
   it("keeps what is known while the connection is away", () => {
-    const queues = { connection: "interrupted", queues: [queue] } as const;
+    const queues = { connection: "lost", queues: [queue] } as const;
     expect(screenOf({ ...known, queues })).toEqual({ name: "queues", missing: false });
     expect(screenOf({ ...known, queues, queueId: "oral-health" })).toEqual({ name: "queue", queueId: "oral-health" });
   });
@@ -85,6 +85,6 @@ describe("with a conversation", () => {
 
   it("loads, or says that the service cannot be reached, until the first snapshot", () => {
     expect(chat({ connection: "connecting" })).toEqual({ name: "loading" });
-    expect(chat({ connection: "interrupted" })).toEqual({ name: "unreachable" });
+    expect(chat({ connection: "lost" })).toEqual({ name: "unreachable" });
   });
 });

@@ -166,7 +166,7 @@ describe("a first visit", () => {
   it("keeps the queues in sight while the connection is away", () => {
     const page = session();
     kupla.watches[0]?.state.set(queues);
-    kupla.watches[0]?.state.set({ connection: "interrupted" });
+    kupla.watches[0]?.state.set({ connection: "lost" });
     expect(page.screen.value.name).toBe("queues");
     page.retry();
     expect(kupla.watches).toHaveLength(2);
@@ -345,7 +345,7 @@ describe("coming back", () => {
     kupla.keep("c1");
     const page = session();
     const chat = page.chat.value;
-    kupla.conversations.get("c1")?.state.set({ ...waiting, connection: "interrupted" });
+    kupla.conversations.get("c1")?.state.set({ ...waiting, connection: "lost" });
     page.retry();
     expect(kupla.conversations.get("c1")).toMatchObject({ closed: false, tries: 1 });
     expect(page.chat.value).toBe(chat);
@@ -360,7 +360,7 @@ describe("coming back", () => {
     const page = session();
     const before = page.chat.value;
     if (before !== undefined) before.draft.value = "Haluaisin";
-    kupla.conversations.get("c1")?.state.set({ ...waiting, connection: "interrupted", conversation: undefined });
+    kupla.conversations.get("c1")?.state.set({ ...waiting, connection: "lost", conversation: undefined });
     expect(page.screen.value.name).toBe("unreachable");
     const failed: ChatState = { ...waiting, connection: "ended", ended: { reason: "failed" } };
     kupla.conversations.get("c1")?.state.set(failed);

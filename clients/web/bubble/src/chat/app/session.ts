@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { computed, effect, signal } from "@preact/signals";
-import type { ChatConversation, ChatState, Kupla, Observable, QueuesState, StartOptions } from "@kupla/sdk";
+import type { ChatConversation, ChatState, Kupla, Observable, QueuesState, Retry, StartOptions } from "@kupla/sdk";
 import type { Queue } from "@kupla/contract/kupla/v1/queue_pb";
 import { GoAwayReason } from "@kupla/contract/kupla/v1/stream_pb";
 import type { Host } from "./host.js";
@@ -103,13 +103,13 @@ export class Session {
     return this.#unfinished?.queueId === queueId ? this.#unfinished : undefined;
   }
 
-  /** Starts to wait. Fails with a KuplaError. */
-  async start(options: StartOptions): Promise<void> {
+  /** Starts to wait. Fails with a KuplaError. While it does not get through, `retrying` is told why. */
+  async start(options: StartOptions, retrying?: (retry: Retry) => void): Promise<void> {
     // It is gone on with by itself once; from then on the resident decides.
     this.#unfinished = undefined;
     const turn = ++this.#turn;
     this.#inTab((storage) => storage.setItem(startingKey, "yes"));
-    const conversation = await this.kupla.start(options).finally(() => {
+    const conversation = await this.kupla.start(options, retrying).finally(() => {
       if (this.kupla.unfinishedStart() === undefined) this.#inTab((storage) => storage.removeItem(startingKey));
     });
     const other = this.#chat.value?.conversation;

@@ -26,6 +26,7 @@ import { statusText } from "./queueStatusText.js";
 import { QueueStatusLine, WaitLine } from "./QueuesScreen.js";
 import { StartError } from "./StartError.js";
 import { StartForm } from "./StartForm.js";
+import { StartRetrying } from "./StartRetrying.js";
 import { served, startLanguage, startProblems } from "./startForm.js";
 
 /** One queue, and what to know and say before going in. What was typed stays while the queue changes around it. */
@@ -41,6 +42,7 @@ export function QueueScreen({ queueId }: { queueId: string }) {
   const [checked, setChecked] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<KuplaError>();
+  const [retrying, setRetrying] = useState<KuplaError>();
   const notice = useRef<HTMLElement>(null);
   const noticeVersion = entry?.queue?.noticeVersion;
   const shownVersion = useRef(noticeVersion);
@@ -58,10 +60,11 @@ export function QueueScreen({ queueId }: { queueId: string }) {
   const start = async (options: StartOptions) => {
     setBusy(true);
     try {
-      await session.start(options);
+      await session.start(options, ({ error }) => setRetrying(error));
     } catch (error) {
       if (!(error instanceof KuplaError)) throw error;
       setFailure(error);
+      setRetrying(undefined);
       setBusy(false);
       announce(errorText(error), { key: "start", priority: "now" });
       if (error.reason === "NOTICE_OUTDATED") {
@@ -161,8 +164,10 @@ export function QueueScreen({ queueId }: { queueId: string }) {
           onLanguage={setChosen}
           onStart={check}
           failure={
-            failure === undefined ? undefined : (
-              <StartError error={failure} onOtherQueue={() => session.choose(undefined)} />
+            failure !== undefined ? (
+              <StartError error={failure} queuePhone={queue.phone} onOtherQueue={() => session.choose(undefined)} />
+            ) : (
+              retrying !== undefined && <StartRetrying error={retrying} phone={queue.phone} />
             )
           }
         />

@@ -29,7 +29,9 @@ export function QueuesScreen({ missing }: { missing: boolean }) {
       {missing && <Notice kind="info" title={t("start:missing")} />}
       {connection !== "open" && connection !== "connecting" && updateTime !== undefined && (
         <Notice kind="warning">
-          <p>{t("start:stale", { time: moment(updateTime) })}</p>
+          <p>
+            {t(connection === "interrupted" ? "start:staleInterrupted" : "start:stale", { time: moment(updateTime) })}
+          </p>
         </Notice>
       )}
       {queues.length === 0 && <Notice kind="info" title={t("start:noQueues")} />}

@@ -4,10 +4,20 @@ import { t } from "../i18n/i18n.js";
 import { Button } from "../ui/Button.js";
 import { Notice } from "../ui/Notice.js";
 import { PhoneLink } from "../ui/PhoneLink.js";
+import { isServiceFault } from "./retryingKey.js";
 
 /** Why the start was refused, and what to do about it. */
-export function StartError({ error, onOtherQueue }: { error: KuplaError; onOtherQueue: () => void }) {
-  const { problem, advice, phone } = errorWords(error);
+export function StartError({
+  error,
+  queuePhone,
+  onOtherQueue,
+}: {
+  error: KuplaError;
+  /** The number of the queue, empty when it has none. */
+  queuePhone: string;
+  onOtherQueue: () => void;
+}) {
+  const { problem, advice, phone = isServiceFault(error) ? queuePhone : "" } = errorWords(error);
   const gone = error.reason === "QUEUE_NOT_FOUND";
   return (
     <Notice
@@ -23,7 +33,7 @@ export function StartError({ error, onOtherQueue }: { error: KuplaError; onOther
       }
     >
       {advice !== "" && <p>{advice}</p>}
-      {phone !== undefined && (
+      {phone !== "" && (
         <p>
           {t("start:phoneInstead")} <PhoneLink phone={phone} />
         </p>

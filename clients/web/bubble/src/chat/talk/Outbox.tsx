@@ -11,10 +11,12 @@ import { Sender } from "./Messages.js";
 import { focusComposer } from "./composerFocus.js";
 import { withoutIdentityCodes } from "./identityCodes.js";
 import { mayEdit, mayRetry, refusalText } from "./refusal.js";
+import { waitingKey } from "./waitingKey.js";
 
 /** The messages that are not in the log yet, at its end: being sent, waiting for the connection, or refused. */
 export function Outbox({ chat }: { chat: Chat }) {
-  const { outbox, conversation } = chat.state.value;
+  const { outbox, conversation, connection } = chat.state.value;
+  const waiting = waitingKey(outbox, connection);
   useRefusalsAnnounced(outbox);
   return (
     <>
@@ -32,8 +34,8 @@ export function Outbox({ chat }: { chat: Chat }) {
             <Refused chat={chat} message={message} />
           ) : (
             <p class="message__state">
-              <Icon name={message.state === "waiting" ? "offline" : "clock"} />
-              {message.state === "waiting" ? t("talk:outbox.waiting") : t("talk:outbox.sending")}
+              <Icon name={message.state === "waiting" && waiting === "talk:outbox.waiting" ? "offline" : "clock"} />
+              {t(message.state === "waiting" ? waiting : "talk:outbox.sending")}
             </p>
           )}
         </li>

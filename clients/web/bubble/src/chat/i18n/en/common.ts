@@ -42,6 +42,10 @@ export const common: Translated<typeof finnish> = {
     text: "Check your internet connection. We keep trying all the time.",
     offline: "Your device is offline. We go on as soon as the connection is back.",
   },
+  interrupted: {
+    title: "The service has a technical problem",
+    text: "We keep trying all the time. You do not need to do anything.",
+  },
   storageBlocked: {
     title: "Open the chat on a page of its own",
     text: "The settings of your browser keep the chat from working on this page, so it opens on a page of its own.",
@@ -72,6 +76,12 @@ export const common: Translated<typeof finnish> = {
     retrying: "We keep trying all the time. What you write now is sent when the connection is back.",
     whenOnline: "We go on as soon as the connection is back. What you write now is sent then.",
     back: "The connection is back.",
+    interruptedWaiting: "The service has a technical problem. You keep your place.",
+    interruptedTalk: "The service has a technical problem. Your chat is safe.",
+    mayBeOld:
+      "You do not need to do anything. What you see of your place and your wait may be old. What you write now is sent when the service works again.",
+    messagesWait: "You do not need to do anything. Your messages are sent when the service works again.",
+    over: "The service works again.",
   },
 
   leave: {

@@ -10,6 +10,7 @@ export const errors: Translated<typeof finnish> = {
   LANGUAGE_NOT_SERVED: "This queue does not serve in the language you chose. Choose another language.",
   TOO_MANY_WAITING: "Too many people are waiting from the same network already.",
   RATE_LIMITED: "There were too many tries in a short time.",
+  OVERLOADED: "The service is very busy right now.",
   IDENTITY_CODE_IN_TEXT:
     "There is a personal identity code in the text, so it was neither sent nor saved. Remove the identity code and try again.",
   QUEUE_NOT_FOUND: "The queue no longer exists. Choose another queue.",
@@ -24,7 +25,7 @@ export const errors: Translated<typeof finnish> = {
   CREDENTIALS_INVALID: "The chat can no longer be opened. Start a new chat.",
   FEEDBACK_TOKEN_INVALID: "The survey can no longer be answered.",
   ANSWER_INVALID: "One of the answers does not fit its question. Check the answers.",
-  UNAVAILABLE: "The service is interrupted. Try again in a moment.",
+  UNAVAILABLE: "The service has a technical problem. Try again in a moment.",
   INTERNAL: "Something went wrong in the service. Try again in a moment.",
   unreachable: "The service could not be reached. Check your internet connection and try again.",
   tooMuch: "The service is very busy right now. Try again in a moment.",

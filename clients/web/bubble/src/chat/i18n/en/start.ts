@@ -11,6 +11,7 @@ export const start: Translated<typeof finnish> = {
   noQueues: "There are no queues right now. Try again later.",
   missing: "The queue you were looking for was not found. Choose one of these.",
   stale: "Last updated {{time}}. The connection is lost; we keep trying.",
+  staleInterrupted: "The service has a technical problem. Last updated {{time}}, and may be old.",
   call: "Call",
 
   status: {
@@ -101,6 +102,12 @@ export const start: Translated<typeof finnish> = {
     "There seems to be a personal identity code in the text. Remove it before sending. If the professional needs to know who you are, they ask you to identify yourself safely.",
   submit: "Join the queue",
   submitting: "Joining the queue…",
+  retrying: {
+    interrupted: "The service has a technical problem.",
+    busy: "The service is very busy right now.",
+    unreachable: "The service cannot be reached.",
+    text: "We keep trying all the time. You do not need to do anything.",
+  },
   goingOn: "You were about to join the queue. We continue from there.",
   cannotStart: "You cannot join the queue right now.",
   opensItself: "This page updates by itself when you can join the queue.",

@@ -65,6 +65,8 @@ export const talk: Translated<typeof finnish> = {
   outbox: {
     sending: "Sending…",
     waiting: "Waiting for the connection. The message is sent when it is back.",
+    interrupted: "Waiting. The message is sent when the service works again.",
+    busy: "Waiting. The service is very busy, and the message is sent in a moment.",
     refused: "The message was not sent.",
     retry: "Send again",
     edit: "Edit",

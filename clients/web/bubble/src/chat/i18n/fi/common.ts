@@ -41,6 +41,10 @@ export const common = {
     text: "Tarkista nettiyhteytesi. Yritämme koko ajan uudelleen.",
     offline: "Laitteesi ei ole verkossa. Jatkamme heti, kun yhteys palaa.",
   },
+  interrupted: {
+    title: "Palvelussa on häiriö",
+    text: "Yritämme koko ajan uudelleen. Sinun ei tarvitse tehdä mitään.",
+  },
   storageBlocked: {
     title: "Avaa chat omalla sivullaan",
     text: "Selaimesi asetukset estävät chatin toimimasta tällä sivulla, joten se avataan omalla sivullaan.",
@@ -71,6 +75,12 @@ export const common = {
     retrying: "Yritämme koko ajan uudelleen. Mitä kirjoitat nyt, lähtee, kun yhteys palaa.",
     whenOnline: "Jatkamme heti, kun yhteys palaa. Mitä kirjoitat nyt, lähtee silloin.",
     back: "Yhteys palasi.",
+    interruptedWaiting: "Palvelussa on häiriö. Paikkasi säilyy.",
+    interruptedTalk: "Palvelussa on häiriö. Keskustelusi säilyy.",
+    mayBeOld:
+      "Sinun ei tarvitse tehdä mitään. Tiedot sijastasi ja odotusajastasi voivat olla vanhoja. Mitä kirjoitat nyt, lähtee, kun häiriö on ohi.",
+    messagesWait: "Sinun ei tarvitse tehdä mitään. Viestisi lähtevät, kun häiriö on ohi.",
+    over: "Häiriö on ohi.",
   },
 
   leave: {

@@ -7,6 +7,7 @@ export const errors = {
   LANGUAGE_NOT_SERVED: "Tässä jonossa ei palvella valitsemallasi kielellä. Valitse toinen kieli.",
   TOO_MANY_WAITING: "Samasta verkosta odottaa jo liian moni.",
   RATE_LIMITED: "Pyyntöjä tuli liian tiheään.",
+  OVERLOADED: "Palvelu on juuri nyt ruuhkainen.",
   IDENTITY_CODE_IN_TEXT:
     "Tekstissä on henkilötunnus, joten sitä ei lähetetty eikä tallennettu. Poista henkilötunnus ja yritä uudelleen.",
   QUEUE_NOT_FOUND: "Jonoa ei enää ole. Valitse toinen jono.",
@@ -21,7 +22,7 @@ export const errors = {
   CREDENTIALS_INVALID: "Keskustelua ei voi enää avata. Aloita uusi keskustelu.",
   FEEDBACK_TOKEN_INVALID: "Kyselyyn ei voi enää vastata.",
   ANSWER_INVALID: "Jokin vastauksista ei sovi kysymykseensä. Tarkista vastaukset.",
-  UNAVAILABLE: "Palvelussa on katkos. Yritä hetken päästä uudelleen.",
+  UNAVAILABLE: "Palvelussa on häiriö. Yritä hetken päästä uudelleen.",
   INTERNAL: "Palvelussa meni jotain vikaan. Yritä hetken päästä uudelleen.",
   unreachable: "Palveluun ei saatu yhteyttä. Tarkista nettiyhteytesi ja yritä uudelleen.",
   tooMuch: "Palvelu on juuri nyt ruuhkainen. Yritä hetken päästä uudelleen.",

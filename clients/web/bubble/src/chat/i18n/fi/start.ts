@@ -8,6 +8,7 @@ export const start = {
   noQueues: "Jonoja ei ole juuri nyt. Yritä myöhemmin uudelleen.",
   missing: "Jonoa, jota etsit, ei löytynyt. Valitse jokin näistä.",
   stale: "Tiedot päivitettiin viimeksi {{time}}. Yhteys on poikki, yritämme uudelleen.",
+  staleInterrupted: "Palvelussa on häiriö. Tiedot päivitettiin viimeksi {{time}}, ja ne voivat olla vanhoja.",
   call: "Soita",
 
   status: {
@@ -99,6 +100,12 @@ export const start = {
     "Tekstissä näyttää olevan henkilötunnus. Poista se ennen lähettämistä. Jos ammattilaisen täytyy tietää, kuka olet, hän pyytää sinua tunnistautumaan turvallisesti.",
   submit: "Siirry jonoon",
   submitting: "Siirrytään jonoon…",
+  retrying: {
+    interrupted: "Palvelussa on häiriö.",
+    busy: "Palvelu on juuri nyt ruuhkainen.",
+    unreachable: "Palveluun ei saada yhteyttä.",
+    text: "Yritämme koko ajan uudelleen. Sinun ei tarvitse tehdä mitään.",
+  },
   goingOn: "Siirtyminen jonoon jäi kesken. Jatketaan siitä.",
   cannotStart: "Jonoon ei voi juuri nyt siirtyä.",
   opensItself: "Tämä sivu päivittyy itse, kun jonoon voi siirtyä.",

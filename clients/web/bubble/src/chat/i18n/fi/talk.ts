@@ -61,6 +61,8 @@ export const talk = {
   outbox: {
     sending: "Lähetetään…",
     waiting: "Odottaa yhteyttä. Viesti lähtee, kun yhteys palaa.",
+    interrupted: "Odottaa. Viesti lähtee, kun häiriö on ohi.",
+    busy: "Odottaa. Palvelu on ruuhkainen, ja viesti lähtee hetken kuluttua.",
     refused: "Viestiä ei lähetetty.",
     retry: "Lähetä uudelleen",
     edit: "Muokkaa",

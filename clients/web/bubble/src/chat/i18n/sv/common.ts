@@ -42,6 +42,10 @@ export const common: Translated<typeof finnish> = {
     text: "Kontrollera din internetförbindelse. Vi försöker hela tiden på nytt.",
     offline: "Din enhet är inte uppkopplad. Vi fortsätter genast när förbindelsen är tillbaka.",
   },
+  interrupted: {
+    title: "Det är en störning i tjänsten",
+    text: "Vi försöker hela tiden på nytt. Du behöver inte göra något.",
+  },
   storageBlocked: {
     title: "Öppna chatten på en egen sida",
     text: "Inställningarna i din webbläsare hindrar chatten från att fungera på den här sidan. Därför öppnas den på en egen sida.",
@@ -72,6 +76,12 @@ export const common: Translated<typeof finnish> = {
     retrying: "Vi försöker hela tiden på nytt. Det du skriver nu skickas när förbindelsen är tillbaka.",
     whenOnline: "Vi fortsätter genast när förbindelsen är tillbaka. Det du skriver nu skickas då.",
     back: "Förbindelsen är tillbaka.",
+    interruptedWaiting: "Det är en störning i tjänsten. Du behåller din plats.",
+    interruptedTalk: "Det är en störning i tjänsten. Din chatt finns kvar.",
+    mayBeOld:
+      "Du behöver inte göra något. Uppgifterna om din plats och väntetid kan vara gamla. Det du skriver nu skickas när störningen är över.",
+    messagesWait: "Du behöver inte göra något. Dina meddelanden skickas när störningen är över.",
+    over: "Störningen är över.",
   },
 
   leave: {

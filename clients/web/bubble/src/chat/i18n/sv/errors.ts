@@ -10,6 +10,7 @@ export const errors: Translated<typeof finnish> = {
   LANGUAGE_NOT_SERVED: "Den här kön betjänar inte på det språk du valde. Välj ett annat språk.",
   TOO_MANY_WAITING: "För många väntar redan från samma nätverk.",
   RATE_LIMITED: "Det kom för många försök på kort tid.",
+  OVERLOADED: "Det är rusning i tjänsten just nu.",
   IDENTITY_CODE_IN_TEXT:
     "Det finns en personbeteckning i texten, så den varken skickades eller sparades. Ta bort personbeteckningen och försök igen.",
   QUEUE_NOT_FOUND: "Kön finns inte längre. Välj en annan kö.",
@@ -24,7 +25,7 @@ export const errors: Translated<typeof finnish> = {
   CREDENTIALS_INVALID: "Chatten kan inte längre öppnas. Börja en ny chatt.",
   FEEDBACK_TOKEN_INVALID: "Det går inte längre att svara på enkäten.",
   ANSWER_INVALID: "Något av svaren passar inte ihop med sin fråga. Kontrollera svaren.",
-  UNAVAILABLE: "Det är avbrott i tjänsten. Försök igen om en stund.",
+  UNAVAILABLE: "Det är en störning i tjänsten. Försök igen om en stund.",
   INTERNAL: "Något gick fel i tjänsten. Försök igen om en stund.",
   unreachable: "Tjänsten kunde inte nås. Kontrollera din internetförbindelse och försök igen.",
   tooMuch: "Det är rusning i tjänsten just nu. Försök igen om en stund.",

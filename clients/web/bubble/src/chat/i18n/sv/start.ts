@@ -11,6 +11,7 @@ export const start: Translated<typeof finnish> = {
   noQueues: "Det finns inga köer just nu. Försök igen senare.",
   missing: "Kön som du sökte hittades inte. Välj någon av de här.",
   stale: "Uppgifterna uppdaterades senast {{time}}. Förbindelsen är bruten, vi försöker på nytt.",
+  staleInterrupted: "Det är en störning i tjänsten. Uppgifterna uppdaterades senast {{time}} och kan vara gamla.",
   call: "Ring",
 
   status: {
@@ -100,6 +101,12 @@ export const start: Translated<typeof finnish> = {
     "Det ser ut att finnas en personbeteckning i texten. Ta bort den innan du skickar. Om yrkespersonen måste veta vem du är ber hen dig identifiera dig på ett säkert sätt.",
   submit: "Ställ dig i kön",
   submitting: "Du ställs i kön…",
+  retrying: {
+    interrupted: "Det är en störning i tjänsten.",
+    busy: "Det är rusning i tjänsten just nu.",
+    unreachable: "Tjänsten kan inte nås.",
+    text: "Vi försöker hela tiden på nytt. Du behöver inte göra något.",
+  },
   goingOn: "Du var på väg in i kön. Vi fortsätter därifrån.",
   cannotStart: "Det går inte att ställa sig i kön just nu.",
   opensItself: "Sidan uppdateras av sig själv när det går att ställa sig i kön.",

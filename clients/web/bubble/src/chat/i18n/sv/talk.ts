@@ -64,6 +64,8 @@ export const talk: Translated<typeof finnish> = {
   outbox: {
     sending: "Skickas…",
     waiting: "Väntar på förbindelsen. Meddelandet skickas när den är tillbaka.",
+    interrupted: "Väntar. Meddelandet skickas när störningen är över.",
+    busy: "Väntar. Det är rusning i tjänsten, och meddelandet skickas om en stund.",
     refused: "Meddelandet skickades inte.",
     retry: "Skicka igen",
     edit: "Redigera",
