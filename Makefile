@@ -92,11 +92,21 @@ screenshots: browser-build ## Make docs/screenshots/*.png anew: every screen of 
 test: check-generate lint-api lint typecheck tidy check-estimate check-web-size test-web test-browser test-go ## Run every check there is, and every test
 
 .PHONY: test-go
-test-go: bin/testsum web ## Run the Go tests alone, with the race detector; PKG=./server/... and TEST_FLAGS="-run Name" narrow it
+test-go: bin/testsum web postgres haproxy ## Run the Go tests alone, with the race detector; PKG=./server/... and TEST_FLAGS="-run Name" narrow it
 	@{ status=0; \
 	$(GO) test -race -timeout $(TEST_TIMEOUT) -json $(TEST_FLAGS) $(PKG) || status=$$?; \
 	if [[ '$(PKG)' == ./... ]]; then $(GO) -C tools test -race -json $(TEST_FLAGS) ./... || status=$$?; fi; \
 	exit $$status; } | bin/testsum
+
+# PostgreSQL's programs, which are installed when there are none: the tests start servers of their own with them.
+.PHONY: postgres
+postgres:
+	server/internal/store/postgres/pgtest/installPostgres.sh
+
+# The proxy that deploy/haproxy.cfg is for, which is installed when there is none: a test runs that file with it.
+.PHONY: haproxy
+haproxy:
+	server/e2e/scripts/installHAProxy.sh
 
 .PHONY: test-web
 test-web: web ## Run the tests of the web SDK and of the bubble's own logic
@@ -117,14 +127,26 @@ browser-build: build
 check-web-size: web ## Check that the web client is as small as it is said to be
 	npm run --silent sizes --workspace clients/web/bubble
 
-# For how long `make torture` goes on, how many messages it wants at least, and the seed of a run to repeat.
+# For how long `make torture` goes on, how many messages it wants at least, the seed of a run to repeat, and whether it is
+# one server with a SQLite file or, with DATABASE=postgres, two that share a PostgreSQL.
 DURATION ?= 8m
 MESSAGES ?= 100000
 SEED ?= 0
+DATABASE ?= sqlite
 
 .PHONY: torture
-torture: ## Break everything around a server while people talk and check every history whole, as root; see docs/torture.md
-	$(GO) run ./server/e2e/cmd/torture -duration $(DURATION) -messages $(MESSAGES) -seed $(SEED) -report bench/torture.json
+torture: postgres ## Break everything around a server while people talk and check every history whole, as root; see docs/torture.md
+	$(GO) run ./server/e2e/cmd/torture -database $(DATABASE) -duration $(DURATION) -messages $(MESSAGES) -seed $(SEED) \
+		-report bench/torture$(if $(filter postgres,$(DATABASE)),_postgres).json
+
+# For how long each scenario of `make torture-cluster` goes on, and how many messages it wants at least.
+CLUSTER_DURATION ?= 40s
+CLUSTER_MESSAGES ?= 4000
+
+.PHONY: torture-cluster
+torture-cluster: postgres ## Break everything around two servers on one PostgreSQL, one kind of fault after the other; see docs/torture.md
+	$(GO) run ./server/e2e/cmd/torture -database postgres -scenarios -duration $(CLUSTER_DURATION) -messages $(CLUSTER_MESSAGES) \
+		-customers 30 -professionals 6 -fault-every 2s -steady 1m -seed $(SEED) -report bench/torture_cluster.json
 
 .PHONY: check-generate
 check-generate: $(NODE_MODULES) $(VALIDATE_PROTO) ## Check that the generated code is what the contract gives
@@ -177,25 +199,36 @@ tidy: ## Check that go.mod and go.sum are tidy, and that server and tools agree 
 
 # The packages that have Go benchmarks, and those of them that only `make bench` has time for.
 BENCH_PKG := $(addprefix ./server/internal/,access board hub identity queue store/...)
-BENCH_SLOW := AmongMany
+BENCH_SLOW := AmongMany|Batching
 # What to run of the load generator instead of everything, as in `make bench BENCH_ARGS="--rows light,bursts --profile
 # /tmp/profiles"`. It then leaves bench/latest.json alone, which is to have every row.
 BENCH_ARGS ?=
-BENCH := bin/kupla-load bench --kuplad bin/kuplad --revision "$$(git describe --always --dirty 2>/dev/null)"
+# How many closed conversations, of ten events each, are in the database of PostgreSQL in which much is stored.
+BENCH_CLOSED ?= 1000000
+BENCH := bin/kupla-load bench --kuplad bin/kuplad --revision "$$(git describe --always --dirty 2>/dev/null)" \
+	--postgres {dsn}
+# What the batches of PostgreSQL gain, in so many rounds.
+BENCH_BATCHING := $(GO) test ./server/internal/store/postgres -run '^$$' -bench Batching -benchtime 1x
 
 .PHONY: bench
-bench: bench-build ## Run all Go benchmarks, then load kuplad and a bare relay in turn and write bench/latest.json and docs/performance.md; takes a quarter of an hour
-	$(GO) test -run '^$$' -bench . -benchtime 200ms $(BENCH_PKG)
-	$(BENCH) $(or $(BENCH_ARGS),--out bench/latest.json --document docs/performance.md)
+bench: bench-build ## Run all Go benchmarks, then load kuplad and a bare relay in turn and write bench/latest.json and docs/performance.md; takes three quarters of an hour
+ifeq ($(BENCH_ARGS),)
+	$(GO) test -run '^$$' -bench . -skip Batching -benchtime 200ms -timeout 40m $(BENCH_PKG)
+	$(BENCH_BATCHING) -count 5 | tee bin/batching.txt
+	bin/pgcluster -closed $(BENCH_CLOSED) $(BENCH) --stored stored --go-bench bin/batching.txt --out bench/latest.json --document docs/performance.md
+else
+	bin/pgcluster $(if $(findstring stored,$(BENCH_ARGS)),-closed $(BENCH_CLOSED) $(BENCH) --stored stored,$(BENCH)) $(BENCH_ARGS)
+endif
 
 .PHONY: bench-short
 bench-short: bench-build ## Run every benchmark and every load once and small, to see that they work
 	$(GO) test -run '^$$' -bench . -skip '$(BENCH_SLOW)' -benchtime 1x $(BENCH_PKG)
-	$(BENCH) --short --rounds 1 $(BENCH_ARGS)
+	$(BENCH_BATCHING) -count 1 | tee bin/batching.txt
+	bin/pgcluster -closed 1000 $(BENCH) --stored stored --short --rounds 1 --go-bench bin/batching.txt $(BENCH_ARGS)
 
 .PHONY: bench-build
-bench-build: web
-	$(GO) build -trimpath -o bin/ ./server/cmd/kuplad ./clients/go/cmd/kupla-load
+bench-build: web postgres
+	$(GO) build -trimpath -o bin/ ./server/cmd/kuplad ./clients/go/cmd/kupla-load ./server/e2e/cmd/pgcluster
 
 ##@ Other
 

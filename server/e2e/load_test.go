@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // runLoad runs a command of the load generator and reads what it found. It starts the server that it loads itself.
@@ -121,6 +122,49 @@ func TestLoadCrowd(t *testing.T) {
 	}
 }
 
+// Offered many times what it admits, a server takes on what it is set to, answers staff, tells every stored message once
+// on each open stream, keeps its memory, and admits the next message when the load is over. The load generator fails when
+// a stream ends, or a message is missing or comes twice.
+func TestLoadOverload(t *testing.T) {
+	const admit, seconds = 50, 5
+	var r struct {
+		Offered  float64 `json:"offered"`
+		Admitted float64 `json:"admitted"`
+		Refused  float64 `json:"refused"`
+		Goodput  float64 `json:"goodput"`
+		Staff    struct {
+			Admitted int `json:"admitted"`
+			Refused  int `json:"refused"`
+		} `json:"staff"`
+		Received int   `json:"received"`
+		Silence  int64 `json:"silence_ns"`
+		Before   int64 `json:"memory_before"`
+		Most     int64 `json:"memory_most"`
+		Recovery int64 `json:"recovery_ns"`
+	}
+	runLoad(t, &r, "overload", "--admit", "50", "--rate", "500", "--staff-rate", "10", "--conversations", "10",
+		"--warm-up", "1s", "--duration", "5s")
+	if r.Offered < 2*admit || r.Offered != r.Admitted+r.Refused {
+		t.Errorf("%+v: only %f messages a second were offered, which is no overload", r, r.Offered)
+	}
+	// What was saved up before it counts is used in the warm-up, but for what a slow start leaves of it.
+	if r.Goodput < 0.8 || r.Goodput > 1.5 {
+		t.Errorf("%f of the rate were admitted", r.Goodput)
+	}
+	if r.Staff.Refused > 0 || r.Staff.Admitted < 10*seconds/2 {
+		t.Errorf("of what staff sent %d were admitted and %d refused", r.Staff.Admitted, r.Staff.Refused)
+	}
+	if r.Received < 2*int(r.Admitted)*seconds || r.Silence <= 0 || r.Silence > int64(3*time.Second) {
+		t.Errorf("%d messages arrived on open streams, which were silent for %d ns", r.Received, r.Silence)
+	}
+	if r.Most > r.Before+256<<20 {
+		t.Errorf("the server's memory went from %d to %d bytes", r.Before, r.Most)
+	}
+	if r.Recovery <= 0 || r.Recovery > int64(3*time.Second) {
+		t.Errorf("it took %d ns until a message was admitted again", r.Recovery)
+	}
+}
+
 func TestLoadLong(t *testing.T) {
 	type cost struct {
 		CPU  int64 `json:"cpu_ns"`
@@ -199,6 +243,128 @@ func TestLoadBench(t *testing.T) {
 	for _, setting := range []string{"streams_per_token: -1", "messages of 200 bytes"} {
 		if !strings.Contains(strings.Join(report.Settings, "\n"), setting) || !strings.Contains(string(table), setting) {
 			t.Errorf("%q is not told", setting)
+		}
+	}
+}
+
+// runBeside runs a program beside a PostgreSQL of its own, in whose arguments the addresses are, and gives what it
+// printed.
+func runBeside(t *testing.T, args ...string) []byte {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), filepath.Join(programs, "pgcluster"), args...)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // it removes what it made
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("pgcluster %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return out
+}
+
+// On PostgreSQL, customers at one server and professionals at another see each message once.
+func TestLoadAcrossServers(t *testing.T) {
+	out := runBeside(t, filepath.Join(programs, "kupla-load"), "pairs", "--kuplad", filepath.Join(programs, "kuplad"),
+		"--postgres", "{dsn}", "--servers", "2", "--pairs", "3", "--burst", "7", "--every", "50ms", "--warm-up", "100ms",
+		"--duration", "300ms", "--output", "json")
+	var r pairsFound
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if r.Total != 8*7 || r.Received == 0 || r.Received > r.Total {
+		t.Errorf("%d of %d messages counted, want 7 every 50 ms for 400 ms in all", r.Received, r.Total)
+	}
+}
+
+// The rows of PostgreSQL are measured in databases of their own, and in the one with much in it, which stays; and what
+// Go benchmarks printed becomes a row, too.
+func TestLoadBenchPostgres(t *testing.T) {
+	dir := t.TempDir()
+	out, printed := filepath.Join(dir, "latest.json"), filepath.Join(dir, "printed.txt")
+	if err := os.WriteFile(printed, []byte("goos: linux\nBenchmarkBatching-2 1 200 ns/op 9000 batched/s 1500 single/s 6.000 times\n"+
+		"BenchmarkBatching-2 1 200 ns/op 9000 batched/s 2250 single/s 4.000 times\nPASS\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const script = `"$0" bench --short --rounds 1 --kuplad "$1" --rows postgres-two,postgres-stored \
+		--postgres '{dsn}' --stored stored --go-bench "$2" --out "$3" >&2 && "$0" pairs --kuplad "$1" --postgres '{dsn}' \
+		--pairs 1 --warm-up 0s --duration 300ms --output json`
+	var again pairsFound
+	if err := json.Unmarshal(runBeside(t, "-closed", "300", "-set", "fsync=off", "sh", "-c", script,
+		filepath.Join(programs, "kupla-load"), filepath.Join(programs, "kuplad"), printed, out), &again); err != nil {
+		t.Fatal(err)
+	}
+	if again.Received == 0 {
+		t.Error("no message arrived after the bench")
+	}
+	type cost struct {
+		Buffers struct {
+			All float64 `json:"all"`
+		} `json:"buffers"`
+	}
+	type figures struct {
+		Pairs  *pairsFound `json:"pairs"`
+		Visits *struct {
+			Start   cost  `json:"start"`
+			Take    cost  `json:"take"`
+			Send    cost  `json:"send"`
+			Serving int64 `json:"serving_ns"`
+		} `json:"visits"`
+	}
+	var report struct {
+		Settings []string `json:"settings"`
+		Rows     []struct {
+			Name     string  `json:"name"`
+			Database string  `json:"database"`
+			Measured float64 `json:"measured"`
+		} `json:"rows"`
+		Loads []struct {
+			Beside string `json:"beside"`
+			Rounds []struct {
+				Beside figures `json:"beside"`
+				Kupla  figures `json:"kupla"`
+			} `json:"rounds"`
+		} `json:"loads"`
+	}
+	data, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Loads) != 2 || !strings.Contains(strings.Join(report.Settings, "\n"), "fsync off") {
+		t.Fatalf("the report is %s", data)
+	}
+	two, stored := report.Loads[0], report.Loads[1]
+	if p := two.Rounds[0]; two.Beside != "one server" || p.Beside.Pairs.Received == 0 || p.Kupla.Pairs.Received == 0 {
+		t.Errorf("the load of two servers is %+v", two)
+	}
+	for _, f := range []figures{stored.Rounds[0].Beside, stored.Rounds[0].Kupla} {
+		v := f.Visits
+		// Nothing is sent, taken or started without any page being looked at.
+		if v.Start.Buffers.All < 1 || v.Take.Buffers.All < 1 || v.Send.Buffers.All < 1 || v.Serving <= 0 {
+			t.Errorf("visits cost %+v", v)
+		}
+	}
+	if last := report.Rows[len(report.Rows)-1]; last.Measured != 5 || last.Database != "PostgreSQL" {
+		t.Errorf("the Go benchmark's row is %+v, want the median 5", last)
+	}
+}
+
+// What cannot be measured is refused by name.
+func TestLoadRefusals(t *testing.T) {
+	for want, args := range map[string][]string{
+		"needs PostgreSQL":    {"bench", "--rows", "postgres-light"},
+		"needs --postgres":    {"pairs", "--servers", "2"},
+		"needs no --postgres": {"pairs", "--bare", "--postgres", "postgres://x/y"},
+		"there is no row":     {"bench", "--rows", "nothing"},
+		"failed to connect":   {"pairs", "--postgres", "postgres://x@/y?host=" + t.TempDir()},
+		"has no run of":       {"bench", "--rows", "light", "--short", "--rounds", "1", "--go-bench", "load_test.go"},
+	} {
+		args = append(args, "--kuplad", filepath.Join(programs, "kuplad"))
+		out, err := exec.CommandContext(t.Context(), filepath.Join(programs, "kupla-load"), args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, %s; want it to say %q", args, err, out, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	var b load.Bench
-	var out, document string
+	var out, document, dsn string
 	var check bool
 	c := &cobra.Command{
 		Use:   "bench",
@@ -19,8 +20,14 @@ func benchCommand() *cobra.Command {
 		Long: "Run all loads in rounds, on kuplad and on the bare relay in turn, print a table and write it to a file.\n" +
 			"A ratio is the median of its rounds. GOGC, GOMEMLIMIT and GOMAXPROCS of the environment reach the servers.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			b.Progress = cmd.ErrOrStderr()
+			if dsn != "" {
+				if b.Postgres, err = load.ConnectPostgres(cmd.Context(), dsn); err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, b.Postgres.Close()) }()
+			}
 			report, err := b.Run(cmd.Context())
 			if err != nil {
 				return err
@@ -46,6 +53,9 @@ func benchCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&b.Kuplad, "kuplad", "bin/kuplad", "the program to measure")
+	f.StringVar(&dsn, "postgres", "", "address of a PostgreSQL server on this machine, for rows about it (default no such rows)")
+	f.StringVar(&b.Stored, "stored", "", "name of a database there in which much is stored, for the rows about that")
+	f.StringVar(&b.GoBench, "go-bench", "", "file of what Go benchmarks printed that rows come from")
 	f.StringVar(&b.Revision, "revision", "", "the commit that it was built from (default what is written in it)")
 	f.StringSliceVar(&b.Rows, "rows", nil, "the loads to run: some of "+strings.Join(load.WorkNames(), ", ")+" (default all)")
 	f.IntVar(&b.Rounds, "rounds", 5, "rounds of a ratio")

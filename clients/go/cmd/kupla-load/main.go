@@ -31,8 +31,8 @@ func rootCommand() *cobra.Command {
 		Use:   "kupla-load",
 		Short: "Put load on a Kupla server and measure it",
 		Long: "Put load on a Kupla server through its contract, and measure it. Each command starts the server that it\n" +
-			"loads: kuplad on an empty SQLite database, or with --bare a relay that stores nothing, to compare with.\n" +
-			"Both are measured in /proc, which needs Linux.",
+			"loads: kuplad on an empty SQLite database, or one of PostgreSQL with --postgres, or with --bare a relay that\n" +
+			"stores nothing, to compare with. All are measured in /proc, which needs Linux.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -41,6 +41,6 @@ func rootCommand() *cobra.Command {
 			debug.SetGCPercent(collectLater)
 		}
 	}
-	root.AddCommand(bareCommand(), pairsCommand(), crowdCommand(), idleCommand(), longCommand(), benchCommand())
+	root.AddCommand(bareCommand(), pairsCommand(), crowdCommand(), idleCommand(), longCommand(), overloadCommand(), benchCommand())
 	return root
 }

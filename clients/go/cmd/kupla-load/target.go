@@ -15,6 +15,9 @@ import (
 type target struct {
 	kuplad     string
 	bare, echo bool
+	postgres   string
+	servers    int
+	settings   string // more of kuplad's configuration
 	wire       load.Wire
 	profile    string
 	output     string
@@ -26,6 +29,8 @@ func (t *target) flags(c *cobra.Command) {
 	f.StringVar(&t.kuplad, "kuplad", "bin/kuplad", "the program to start and load")
 	f.BoolVar(&t.bare, "bare", false, "load the bare relay instead")
 	f.BoolVar(&t.echo, "echo", false, "with --bare: each message goes to its sender's stream too, as with Kupla")
+	f.StringVar(&t.postgres, "postgres", "", "address of a PostgreSQL server on this machine to store in (default a SQLite file)")
+	f.IntVar(&t.servers, "servers", 1, "with --postgres: how many servers serve the same database")
 	f.StringVar(&t.wire.Protocol, "protocol", "connect", "connect, grpc or grpcweb")
 	f.StringVar(&t.wire.Codec, "codec", "binary", "binary or json")
 	f.StringVar(&t.profile, "profile", "", "write profiles of the server while it counts to files that begin so")
@@ -37,11 +42,23 @@ func (t *target) load(cmd *cobra.Command, run func(*load.Server) (found, error))
 	if t.output != "table" && t.output != "json" {
 		return fmt.Errorf("--output: there is no %q: give table or json", t.output)
 	}
+	kupla := load.Kupla{Program: t.kuplad, Settings: t.settings, Servers: t.servers}
 	var s *load.Server
-	if t.bare {
+	switch {
+	case t.bare && t.postgres != "":
+		return errors.New("--bare stores nothing, and needs no --postgres")
+	case t.postgres == "" && t.servers != 1:
+		return errors.New("--servers needs --postgres: a SQLite file has one server")
+	case t.bare:
 		s, err = load.StartBare(cmd.Context(), t.echo)
-	} else {
-		s, err = load.StartKupla(cmd.Context(), t.kuplad)
+	case t.postgres != "":
+		if kupla.Postgres, err = load.ConnectPostgres(cmd.Context(), t.postgres); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, kupla.Postgres.Close()) }()
+		fallthrough
+	default:
+		s, err = kupla.Start(cmd.Context())
 	}
 	if err != nil {
 		return err

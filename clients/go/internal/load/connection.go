@@ -30,8 +30,9 @@ type roundTripper struct{ *http.Transport }
 // Do sends a request.
 func (r roundTripper) Do(req *http.Request) (*http.Response, error) { return r.RoundTrip(req) }
 
-// connectionsTo makes n connections. They are dialled by their first call.
-func connectionsTo(url string, n int, wire Wire) ([]*connection, error) {
+// connections makes n connections to a server, and to the others beside it in turn. They are dialled by their first call.
+func (s *Server) connections(n int, wire Wire) ([]*connection, error) {
+	servers := append([]*Server{s}, s.others...)
 	options, err := wire.options()
 	if err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func connectionsTo(url string, n int, wire Wire) ([]*connection, error) {
 				return (&net.Dialer{}).DialContext(ctx, network, address)
 			},
 		}
-		c.transport = connecthttp.NewTransport(roundTripper{c.http}, url, options...)
+		c.transport = connecthttp.NewTransport(roundTripper{c.http}, servers[i%len(servers)].URL, options...)
 		connections[i] = c
 	}
 	return connections, nil

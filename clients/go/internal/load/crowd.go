@@ -47,6 +47,8 @@ type CrowdResult struct {
 	// ServerShare and ClientShare are the CPU time a second, 1 being a whole core.
 	ServerShare float64 `json:"server_share"`
 	ClientShare float64 `json:"client_share"`
+	// DatabaseShare is PostgreSQL's CPU time a second.
+	DatabaseShare float64 `json:"database_share,omitempty"`
 	// ServerMemory is the server's memory in the end.
 	ServerMemory Memory `json:"server_memory"`
 }
@@ -108,7 +110,7 @@ func (c Crowd) Run(ctx context.Context, server *Server) (result CrowdResult, err
 	}
 	// The professional has a connection of their own; those of the crowd are full of streams.
 	n := (c.Waiting + c.PerConnection - 1) / c.PerConnection
-	connections, err := connectionsTo(server.URL, n+1, c.Wire)
+	connections, err := server.connections(n+1, c.Wire)
 	if err != nil {
 		return result, err
 	}
@@ -169,7 +171,7 @@ func (c Crowd) Run(ctx context.Context, server *Server) (result CrowdResult, err
 // bare has the bare relay tell as many as often, of no queue: nobody is taken, and places have no age.
 func (c Crowd) bare(ctx context.Context, server *Server) (result CrowdResult, err error) {
 	n := (c.Waiting + c.PerConnection - 1) / c.PerConnection
-	connections, err := connectionsTo(server.URL, n, c.Wire)
+	connections, err := server.connections(n, c.Wire)
 	if err != nil {
 		return result, err
 	}
@@ -395,7 +397,7 @@ func (w *crowd) measure(ctx context.Context) (result CrowdResult, err error) {
 	if err := w.wait(ctx, w.begin); err != nil {
 		return result, err
 	}
-	before, err := usageNow(w.server.PID)
+	before, err := w.server.usage()
 	if err != nil {
 		return result, err
 	}
@@ -404,13 +406,14 @@ func (w *crowd) measure(ctx context.Context) (result CrowdResult, err error) {
 	if err := w.wait(ctx, w.end); err != nil {
 		return result, err
 	}
-	after, err := usageNow(w.server.PID)
+	after, err := w.server.usage()
 	if err := errors.Join(err, profiled()); err != nil {
 		return result, err
 	}
-	elapsed, serverCPU, clientCPU := after.since(before)
+	used := after.since(before)
 	result.Waiting, result.Taken = w.Waiting, int(w.taken.Load()-first)
-	result.ServerShare, result.ClientShare = serverCPU.Seconds()/elapsed.Seconds(), clientCPU.Seconds()/elapsed.Seconds()
+	result.ServerShare, result.ClientShare = used.share(used.server), used.share(used.client)
+	result.DatabaseShare = used.share(used.database)
 	return result, nil
 }
 

@@ -25,14 +25,14 @@ func (r *Report) Markdown() string {
 		for i, v := range row.Rounds {
 			rounds[i] = figure(v)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | **%s** %s | %s | %s |\n", row.Name, orDash(row.Must), orDash(row.Aim),
+		fmt.Fprintf(&b, "| %s | %s | %s | **%s** %s | %s | %s |\n", row.title(), orDash(row.Must), orDash(row.Aim),
 			figure(row.Measured), row.Unit, strings.Join(rounds, ", "), row.Verdict)
 	}
 	b.WriteString("\nWhat the figures are made of, in the round in the middle:\n\n" +
 		"| load | bare | Kupla | everything else on the machine |\n|---|---|---|---|\n")
 	for _, l := range r.Loads {
 		middle := l.Rounds[len(l.Rounds)/2]
-		fmt.Fprintf(&b, "| %s | %s | %s | %.0f %% of a core |\n", l.Name, summary(middle.Bare), summary(middle.Kupla), 100*l.Others)
+		fmt.Fprintf(&b, "| %s | %s | %s | %.0f %% of a core |\n", l.Name, l.compared(middle), summary(middle.Kupla), 100*l.Others)
 	}
 	return b.String()
 }

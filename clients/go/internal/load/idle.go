@@ -52,7 +52,7 @@ func (i Idle) Run(ctx context.Context, server *Server) (result IdleResult, err e
 		return result, fmt.Errorf("%d connections are more than the %d files that a process may have open: lower --followers",
 			2*n, most)
 	}
-	connections, err := connectionsTo(server.URL, 2*n, i.Wire)
+	connections, err := server.connections(2*n, i.Wire)
 	if err != nil {
 		return result, err
 	}
@@ -106,7 +106,7 @@ func (i Idle) Run(ctx context.Context, server *Server) (result IdleResult, err e
 	if err != nil {
 		return result, err
 	}
-	began, err := usageNow(server.PID)
+	began, err := server.usage()
 	if err != nil {
 		return result, err
 	}
@@ -116,11 +116,11 @@ func (i Idle) Run(ctx context.Context, server *Server) (result IdleResult, err e
 		return result, context.Cause(ctx)
 	case <-time.After(i.Settle):
 	}
-	settled, err := usageNow(server.PID)
+	settled, err := server.usage()
 	if err := errors.Join(err, done()); err != nil {
 		return result, err
 	}
-	elapsed, serverCPU, _ := settled.since(began)
+	used := settled.since(began)
 	if result.Whole, err = server.memory(ctx); err != nil {
 		return result, err
 	}
@@ -129,7 +129,7 @@ func (i Idle) Run(ctx context.Context, server *Server) (result IdleResult, err e
 	}
 	result.Followers, result.Connections = i.Followers, n
 	result.Each, result.Stream = result.Whole.less(before, i.Followers), result.Whole.less(unfollowed, i.Followers)
-	result.ServerShare = serverCPU.Seconds() / elapsed.Seconds()
+	result.ServerShare = used.share(used.server)
 	return result, nil
 }
 

@@ -41,15 +41,6 @@ type LongPair struct {
 	Long  Cost `json:"long"`
 }
 
-// Cost is what one operation costs the server.
-type Cost struct {
-	// CPU is its CPU time.
-	CPU time.Duration `json:"cpu_ns"`
-	// Read is how many bytes it reads, from its database and its callers: in the middle one of many stretches, since
-	// the database now and then reads its journal back, which belongs to no operation.
-	Read int64 `json:"read_bytes"`
-}
-
 const (
 	// shortEvents is how many events a short log has when its part of the measuring begins.
 	shortEvents = 10
@@ -76,7 +67,7 @@ func (l *Long) Fill(ctx context.Context, server *Server) error {
 	if server.program == "" {
 		return errors.New("the bare relay has no log")
 	}
-	connections, err := connectionsTo(server.URL, 1, l.Wire)
+	connections, err := server.connections(1, l.Wire)
 	if err != nil {
 		return err
 	}
@@ -191,11 +182,11 @@ func (l *Long) Round(ctx context.Context) (r LongResult, err error) {
 		})
 		return err
 	}
-	if r.Append.Short, err = l.cost(l.Sends, func(i int) error { return send(shorts[i/sendsEach]) }); err != nil {
+	if r.Append.Short, err = l.server.cost(ctx, l.Sends, func(i int) error { return send(shorts[i/sendsEach]) }); err != nil {
 		return r, fmt.Errorf("send: %w", err)
 	}
 	done := l.server.profile(ctx, time.Second)
-	if r.Append.Long, err = l.cost(l.Sends, func(int) error { return send(l.long) }); err != nil {
+	if r.Append.Long, err = l.server.cost(ctx, l.Sends, func(int) error { return send(l.long) }); err != nil {
 		return r, fmt.Errorf("send: %w", err)
 	}
 	if err := done(); err != nil {
@@ -207,10 +198,10 @@ func (l *Long) Round(ctx context.Context) (r LongResult, err error) {
 			return r, err
 		}
 	}
-	if r.Resume.Short, err = l.cost(l.Resumes, func(i int) error { return shorts[i%len(shorts)].resume(ctx) }); err != nil {
+	if r.Resume.Short, err = l.server.cost(ctx, l.Resumes, func(i int) error { return shorts[i%len(shorts)].resume(ctx) }); err != nil {
 		return r, err
 	}
-	r.Resume.Long, err = l.cost(l.Resumes, func(int) error { return l.long.resume(ctx) })
+	r.Resume.Long, err = l.server.cost(ctx, l.Resumes, func(int) error { return l.long.resume(ctx) })
 	return r, err
 }
 
@@ -256,40 +247,4 @@ func (g *logged) resume(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// stretches is how many parts the operations measured are in.
-const stretches = 20
-
-// cost calls f n times and tells what each cost the server.
-func (l *Long) cost(n int, f func(i int) error) (c Cost, err error) {
-	io := fmt.Sprintf("/proc/%d/io", l.server.PID)
-	before, err := cpuTime(l.server.PID)
-	if err != nil {
-		return c, err
-	}
-	var reads []float64
-	for from := 0; from < n; {
-		to := min(n, from+max(1, n/stretches))
-		first, err := procValue(io, "rchar")
-		if err != nil {
-			return c, err
-		}
-		for i := from; i < to; i++ {
-			if err := f(i); err != nil {
-				return c, err
-			}
-		}
-		last, err := procValue(io, "rchar")
-		if err != nil {
-			return c, err
-		}
-		reads = append(reads, float64(last-first)/float64(to-from))
-		from = to
-	}
-	after, err := cpuTime(l.server.PID)
-	if len(reads) == 0 {
-		return c, errors.Join(err, errors.New("nothing was measured: give a number of operations"))
-	}
-	return Cost{CPU: (after - before) / time.Duration(n), Read: int64(median(reads))}, err
 }

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -16,25 +15,11 @@ const clockTick = 10 * time.Millisecond
 
 // cpuTime is how much CPU time a process has used, in user and kernel mode, by all its threads.
 func cpuTime(pid int) (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := statFields(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read CPU time, which needs Linux: %w", err)
 	}
-	// The second field is the program's name in parentheses, and may hold anything.
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	const user, system = 11, 12 // counted from the third field
-	if len(fields) <= system {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	var ticks int64
-	for _, i := range []int{user, system} {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * clockTick, nil
+	return ticks(fields, statUser, statSystem)
 }
 
 // busyTime is how much CPU time everything on the machine has used.
@@ -45,27 +30,27 @@ func busyTime() (time.Duration, error) {
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	fields := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal ...
-	var ticks int64
-	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		if i >= len(fields) {
-			return 0, fmt.Errorf("/proc/stat begins with %q", line)
-		}
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
+	if len(fields) <= 8 {
+		return 0, fmt.Errorf("/proc/stat begins with %q", line)
 	}
-	return time.Duration(ticks) * clockTick, nil
+	return ticks(fields, 1, 2, 3, 6, 7, 8)
 }
 
-// othersTime is how much CPU time everything has used but some processes.
-func othersTime(pids ...int) (time.Duration, error) {
+// othersTime is how much CPU time everything has used but some servers, their database and this process.
+func othersTime(servers ...*Server) (time.Duration, error) {
 	others, err := busyTime()
-	for _, pid := range pids {
-		own, ownErr := cpuTime(pid)
-		err = errors.Join(err, ownErr)
-		others -= own
+	own, ownErr := cpuTime(os.Getpid())
+	err = errors.Join(err, ownErr)
+	others -= own
+	var counted *Postgres
+	for _, s := range servers {
+		u, usageErr := s.usage()
+		err = errors.Join(err, usageErr)
+		others -= u.server
+		if s.storage != nil && s.storage.postgres != counted { // Several use the same.
+			counted = s.storage.postgres
+			others -= u.database
+		}
 	}
 	return others, err
 }
@@ -93,25 +78,40 @@ func procValue(path, name string) (int64, error) {
 
 // usage is what a stretch of time cost.
 type usage struct {
-	at             time.Time
-	server, client time.Duration
+	at time.Time
+	// server is of all servers on the same database, and database of PostgreSQL, if that is used.
+	server, database, client time.Duration
 }
 
-// usageNow reads the CPU times of a server and of this process.
-func usageNow(pid int) (usage, error) {
+// usage reads the CPU times of a server and of this process.
+func (s *Server) usage() (usage, error) {
 	u := usage{at: time.Now()}
+	for _, one := range append([]*Server{s}, s.others...) {
+		used, err := cpuTime(one.PID)
+		if err != nil {
+			return u, err
+		}
+		u.server += used
+	}
 	var err error
-	if u.server, err = cpuTime(pid); err != nil {
-		return u, err
+	if s.storage != nil {
+		if u.database, err = s.storage.postgres.cpuTime(); err != nil {
+			return u, err
+		}
 	}
 	u.client, err = cpuTime(os.Getpid())
 	return u, err
 }
 
-// since is what was used since an earlier reading; at is how long that took.
-func (u usage) since(before usage) (elapsed, server, client time.Duration) {
-	return u.at.Sub(before.at), u.server - before.server, u.client - before.client
+// cost is what was used since an earlier reading.
+type cost struct{ elapsed, server, database, client time.Duration }
+
+func (u usage) since(before usage) cost {
+	return cost{u.at.Sub(before.at), u.server - before.server, u.database - before.database, u.client - before.client}
 }
+
+// share is CPU time a second, 1 being a whole core.
+func (c cost) share(used time.Duration) float64 { return used.Seconds() / c.elapsed.Seconds() }
 
 // Latency is how long something took, over many times.
 type Latency struct {

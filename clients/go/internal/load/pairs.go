@@ -13,7 +13,8 @@ import (
 	"github.com/kupla-chat/kupla/gen/go/kupla/v1/kuplav1connect"
 )
 
-// Pairs are customers and professionals who talk: each pair has its conversation, and both follow it.
+// Pairs are customers and professionals who talk: each pair has its conversation, and both follow it. Where there are
+// two servers, customers are at one and professionals at the other.
 //
 // Without a pace each pair has one message under way at any time: the customer sends, the professional receives it and
 // sends back, and so on. With one, Burst messages are sent every Every, spread over the pairs, by customer and
@@ -41,12 +42,14 @@ type PairsResult struct {
 	Rate     float64 `json:"rate"`
 	// Latency is from before a message is sent until it has arrived.
 	Latency Latency `json:"latency"`
-	// ServerCPU and ClientCPU are the CPU time of a message, in the server's process and in this one.
-	ServerCPU time.Duration `json:"server_cpu_ns"`
-	ClientCPU time.Duration `json:"client_cpu_ns"`
-	// ServerShare and ClientShare are the CPU time a second, 1 being a whole core.
-	ServerShare float64 `json:"server_share"`
-	ClientShare float64 `json:"client_share"`
+	// ServerCPU, DatabaseCPU and ClientCPU are the CPU time of a message: in kuplad, in PostgreSQL and in this process.
+	ServerCPU   time.Duration `json:"server_cpu_ns"`
+	DatabaseCPU time.Duration `json:"database_cpu_ns,omitempty"`
+	ClientCPU   time.Duration `json:"client_cpu_ns"`
+	// ServerShare, DatabaseShare and ClientShare are the CPU time a second, 1 being a whole core.
+	ServerShare   float64 `json:"server_share"`
+	DatabaseShare float64 `json:"database_share,omitempty"`
+	ClientShare   float64 `json:"client_share"`
 	// Total is how many messages were sent in all, and arrived once each and in order.
 	Total int `json:"total"`
 }
@@ -96,7 +99,10 @@ func (p Pairs) Run(ctx context.Context, server *Server) (result PairsResult, err
 	if p.Connections == 0 {
 		p.Connections = max(2, (2*p.Pairs+streamsPerConnection-1)/streamsPerConnection)
 	}
-	connections, err := connectionsTo(server.URL, p.Connections, p.Wire)
+	if n := 1 + len(server.others); p.Connections%n != 0 {
+		p.Connections += n - p.Connections%n
+	}
+	connections, err := server.connections(p.Connections, p.Wire)
 	if err != nil {
 		return result, err
 	}
@@ -162,11 +168,12 @@ func (p Pairs) Run(ctx context.Context, server *Server) (result PairsResult, err
 	if len(times) == 0 {
 		return result, errors.New("no message arrived while it counted: let it last longer")
 	}
-	elapsed, serverCPU, clientCPU := after.since(before)
+	used := after.since(before)
 	n := time.Duration(len(times))
 	result.Received, result.Rate, result.Latency = len(times), float64(len(times))/p.Duration.Seconds(), latencyOf(times)
-	result.ServerCPU, result.ClientCPU = serverCPU/n, clientCPU/n
-	result.ServerShare, result.ClientShare = serverCPU.Seconds()/elapsed.Seconds(), clientCPU.Seconds()/elapsed.Seconds()
+	result.ServerCPU, result.DatabaseCPU, result.ClientCPU = used.server/n, used.database/n, used.client/n
+	result.ServerShare, result.ClientShare = used.share(used.server), used.share(used.client)
+	result.DatabaseShare = used.share(used.database)
 	return result, nil
 }
 
@@ -182,7 +189,7 @@ func (t *talk) usageAt(ctx context.Context, at time.Duration) (usage, error) {
 	if err := t.wait(ctx, at); err != nil {
 		return usage{}, err
 	}
-	return usageNow(t.server.PID)
+	return t.server.usage()
 }
 
 func (t *talk) wait(ctx context.Context, at time.Duration) error {

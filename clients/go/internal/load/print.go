@@ -10,6 +10,9 @@ func (r PairsResult) Print(w io.Writer) {
 	fmt.Fprintf(w, "received   %.0f messages/s (%d; %d in all, each once and in order)\n", r.Rate, r.Received, r.Total)
 	fmt.Fprintf(w, "latency    %s\n", r.Latency)
 	fmt.Fprintf(w, "server     %s of CPU a message, %.0f %% of a core\n", round(r.ServerCPU), 100*r.ServerShare)
+	if r.DatabaseCPU > 0 {
+		fmt.Fprintf(w, "PostgreSQL %s of CPU a message, %.0f %% of a core\n", round(r.DatabaseCPU), 100*r.DatabaseShare)
+	}
 	fmt.Fprintf(w, "client     %s of CPU a message, %.0f %% of a core\n", round(r.ClientCPU), 100*r.ClientShare)
 }
 
@@ -23,6 +26,9 @@ func (r CrowdResult) Print(w io.Writer) {
 		fmt.Fprintf(w, "places     %.0f told a second\n", r.Rate)
 	}
 	fmt.Fprintf(w, "server     %.1f %% of a core, %s\n", 100*r.ServerShare, r.ServerMemory)
+	if r.DatabaseShare > 0 {
+		fmt.Fprintf(w, "PostgreSQL %.1f %% of a core\n", 100*r.DatabaseShare)
+	}
 	fmt.Fprintf(w, "client     %.1f %% of a core\n", 100*r.ClientShare)
 }
 
@@ -41,8 +47,7 @@ func (r LongResult) Print(w io.Writer) {
 		pair LongPair
 	}{{"append", r.Append}, {"resume", r.Resume}} {
 		short, long := p.pair.Short, p.pair.Long
-		fmt.Fprintf(w, "%s  short %s and %d bytes read, long %s and %d bytes read: %.3f of the CPU time\n",
-			p.name, round(short.CPU), short.Read, round(long.CPU), long.Read, long.CPU.Seconds()/short.CPU.Seconds())
+		fmt.Fprintf(w, "%s  short %s, long %s: %.3f of the CPU time\n", p.name, short, long, long.CPU.Seconds()/short.CPU.Seconds())
 	}
 }
 

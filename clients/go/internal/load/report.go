@@ -3,6 +3,7 @@ package load
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
@@ -56,7 +57,9 @@ type Machine struct {
 
 // Row is one line of the table.
 type Row struct {
-	Load     string    `json:"load"`
+	Load string `json:"load"`
+	// Database is where kuplad stores, when not in SQLite.
+	Database string    `json:"database,omitempty"`
 	Name     string    `json:"name"`
 	Unit     string    `json:"unit"`
 	Must     string    `json:"must,omitempty"`
@@ -69,24 +72,41 @@ type Row struct {
 // Load is everything that one load gave.
 type Load struct {
 	Name string `json:"name"`
+	// Database is where kuplad stores, when not in SQLite.
+	Database string `json:"database,omitempty"`
+	// Beside is what Kupla is compared with, when not with the bare relay.
+	Beside string `json:"beside,omitempty"`
 	// Others is how much CPU time a second everything else on the machine took meanwhile, 1 being a whole core. It is
 	// what to look at first when a figure surprises.
 	Others float64 `json:"others_share"`
 	Rounds []Round `json:"rounds"`
 }
 
-// Round is one round: the bare relay and then Kupla.
+// Round is one round: the bare relay, or what else Kupla is compared with, and then Kupla.
 type Round struct {
-	Bare  Figures `json:"bare,omitzero"`
-	Kupla Figures `json:"kupla"`
+	Bare   Figures `json:"bare,omitzero"`
+	Beside Figures `json:"beside,omitzero"`
+	Kupla  Figures `json:"kupla"`
 }
+
+// compared is what Kupla is compared with.
+func (r Round) compared() Figures {
+	if r.Beside != (Figures{}) {
+		return r.Beside
+	}
+	return r.Bare
+}
+
+// postgresName is the database of the rows about it.
+const postgresName = "PostgreSQL"
 
 // Figures are what one load of one server gave: one of them.
 type Figures struct {
-	Pairs *PairsResult `json:"pairs,omitempty"`
-	Idle  *IdleResult  `json:"idle,omitempty"`
-	Crowd *CrowdResult `json:"crowd,omitempty"`
-	Long  *LongResult  `json:"long,omitempty"`
+	Pairs  *PairsResult  `json:"pairs,omitempty"`
+	Idle   *IdleResult   `json:"idle,omitempty"`
+	Crowd  *CrowdResult  `json:"crowd,omitempty"`
+	Long   *LongResult   `json:"long,omitempty"`
+	Visits *VisitsResult `json:"visits,omitempty"`
 }
 
 func (l *limit) report() string {
@@ -113,7 +133,7 @@ func figure(v float64) string {
 }
 
 // newReport tells how it is measured.
-func (b Bench) newReport(z sizes) (*Report, error) {
+func (b Bench) newReport(ctx context.Context, z sizes) (*Report, error) {
 	r := &Report{Time: time.Now().UTC().Truncate(time.Second), Revision: cmp.Or(b.Revision, revision(b.Kuplad)), Short: b.Short}
 	r.Machine = Machine{
 		Cores: runtime.NumCPU(), Processor: processor(), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
@@ -129,7 +149,7 @@ func (b Bench) newReport(z sizes) (*Report, error) {
 		return name + " unset"
 	}
 	r.Settings = []string{
-		"SQLite in the system's temporary folder, client and server on the same machine",
+		"SQLite in the system's temporary folder, unless PostgreSQL is named; client and server on the same machine",
 		fmt.Sprintf("messages of %d bytes, Connect protocol, binary; one HTTP/2 connection for each %d streams, at least 2",
 			MessageSize, streamsPerConnection),
 		fmt.Sprintf("%d rounds of a ratio, bare and Kupla in turn; both are started anew for each load and kept for its rounds", b.Rounds),
@@ -140,6 +160,14 @@ func (b Bench) newReport(z sizes) (*Report, error) {
 		fmt.Sprintf("staff capacity %d; queue capacity unlimited; kuplad.yaml:", deskCapacity),
 	}
 	r.Settings = append(r.Settings, strings.Split(strings.TrimRight(settings, "\n"), "\n")...)
+	if b.Postgres != nil {
+		told, err := b.Postgres.settings(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.Settings = append(r.Settings, told+"; on the same machine and disk, reached over its socket",
+			fmt.Sprintf("visits of a database: %d started, taken and sent to, one after the other", z.visits))
+	}
 	return r, nil
 }
 
@@ -232,7 +260,7 @@ func (r *Report) Print(w io.Writer) error {
 		for i, v := range row.Rounds {
 			rounds[i] = figure(v)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", row.Name, orDash(row.Must), orDash(row.Aim),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", row.title(), orDash(row.Must), orDash(row.Aim),
 			figure(row.Measured), row.Unit, strings.Join(rounds, " "), row.Verdict)
 	}
 	if err := table.Flush(); err != nil {
@@ -248,9 +276,25 @@ func (r *Report) printRounds(w io.Writer) error {
 	fmt.Fprintln(table, "load\tbare\tKupla\teverything else on the machine")
 	for _, l := range r.Loads {
 		middle := l.Rounds[len(l.Rounds)/2]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%.0f %% of a core\n", l.Name, summary(middle.Bare), summary(middle.Kupla), 100*l.Others)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%.0f %% of a core\n", l.Name, l.compared(middle), summary(middle.Kupla), 100*l.Others)
 	}
 	return table.Flush()
+}
+
+// title is what a row is about.
+func (r Row) title() string {
+	if r.Database == "" {
+		return r.Name
+	}
+	return r.Database + ": " + r.Name
+}
+
+// compared is what Kupla is compared with in a round, in a line.
+func (l Load) compared(r Round) string {
+	if l.Beside == "" {
+		return summary(r.Bare)
+	}
+	return l.Beside + ": " + summary(r.Beside)
 }
 
 // summary is one round in a line.
@@ -258,7 +302,8 @@ func summary(f Figures) string {
 	switch {
 	case f.Pairs != nil:
 		r := f.Pairs
-		return fmt.Sprintf("%.0f/s, p50 %s, p99 %s, CPU %s", r.Rate, round(r.Latency.P50), round(r.Latency.P99), round(r.ServerCPU))
+		return fmt.Sprintf("%.0f/s, p50 %s, p99 %s, CPU %s", r.Rate, round(r.Latency.P50), round(r.Latency.P99), round(r.ServerCPU)) +
+			databaseCPU(r.DatabaseCPU)
 	case f.Idle != nil:
 		return fmt.Sprintf("%s resident, %s in use", kilobytes(f.Idle.Each.Resident), kilobytes(f.Idle.Each.InUse))
 	case f.Crowd != nil && f.Crowd.Taken == 0:
@@ -266,12 +311,20 @@ func summary(f Figures) string {
 	case f.Crowd != nil:
 		return fmt.Sprintf("%.0f places/s, %.1f %% of a core, age %s", f.Crowd.Rate, 100*f.Crowd.ServerShare, f.Crowd.Age)
 	case f.Long != nil:
-		send, resume := f.Long.Append.Long, f.Long.Resume.Long
-		return fmt.Sprintf("append %s, %d bytes read; resume %s, %d bytes read",
-			round(send.CPU), send.Read, round(resume.CPU), resume.Read)
+		return fmt.Sprintf("append %s; resume %s", f.Long.Append.Long, f.Long.Resume.Long)
+	case f.Visits != nil:
+		return fmt.Sprintf("start %s; take %s; send %s; serves after %s",
+			f.Visits.Start, f.Visits.Take, f.Visits.Send, round(f.Visits.Serving))
 	default:
 		return "–"
 	}
+}
+
+func databaseCPU(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return " and PostgreSQL's " + round(d).String()
 }
 
 func orDash(s string) string {

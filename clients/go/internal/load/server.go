@@ -64,7 +64,16 @@ type Server struct {
 	// ProfileTo is where profiles are written, as the beginning of their names; empty is none.
 	ProfileTo string
 
+	// Serving is how long it took from its start until it served.
+	Serving time.Duration
+
 	program string // kuplad, for tokens; empty for bare
+	// storage is its database in PostgreSQL; nil is a SQLite file in dir.
+	storage *database
+	// others are servers on the same database, which end with it.
+	others []*Server
+	// word tells its tokens from those that other servers made in the same database.
+	word    string
 	dir     string
 	process *exec.Cmd
 	ended   chan struct{} // closed when the process has ended
@@ -77,21 +86,67 @@ type Server struct {
 
 // StartKupla starts the kuplad at program on an empty SQLite database in a folder of its own, without limits.
 func StartKupla(ctx context.Context, program string) (*Server, error) {
-	dir, err := os.MkdirTemp("", "kupla-load-")
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{Name: "kupla", Echo: true, program: program, dir: dir}
-	if err := os.WriteFile(s.config(), []byte(settings), 0o600); err != nil {
-		return nil, errors.Join(err, s.Stop())
-	}
-	if err := s.start(ctx, program, "serve", "--config", s.config(), "--database", s.database()); err != nil {
-		return nil, errors.Join(err, s.Stop())
-	}
-	if err := s.applyCatalogue(ctx); err != nil {
+	return Kupla{Program: program}.Start(ctx)
+}
+
+// Kupla is which kuplad to start, and on what.
+type Kupla struct {
+	// Program is its file.
+	Program string
+	// Settings are more of its configuration, as YAML.
+	Settings string
+	// Postgres is where its database is made; nil is a SQLite file.
+	Postgres *Postgres
+	// Stored is the name of a database in Postgres that is there already, which is used instead.
+	Stored string
+	// Servers is how many serve the same database. Zero is one; only PostgreSQL has more.
+	Servers int
+}
+
+// Start starts it, without limits.
+func (k Kupla) Start(ctx context.Context) (*Server, error) {
+	s := &Server{Name: "kupla", Echo: true, program: k.Program, word: uuid.NewString()[:8]}
+	if err := k.start(ctx, s); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
+}
+
+func (k Kupla) start(ctx context.Context, s *Server) (err error) {
+	if s.dir, err = os.MkdirTemp("", "kupla-load-"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.config(), []byte(settings+k.Settings), 0o600); err != nil {
+		return err
+	}
+	switch {
+	case k.Postgres == nil:
+	case k.Stored != "":
+		s.storage = &database{postgres: k.Postgres, name: k.Stored, kept: true}
+	default:
+		if s.storage, err = k.Postgres.create(ctx); err != nil {
+			return err
+		}
+		if _, err := s.kuplad(ctx, "migrate", "--database", s.database()); err != nil {
+			return err
+		}
+	}
+	if err := s.start(ctx, k.Program, s.serve()...); err != nil {
+		return err
+	}
+	for i := 1; i < k.Servers; i++ {
+		other := &Server{Name: fmt.Sprintf("kupla-%d", i+1), Echo: true}
+		s.others = append(s.others, other)
+		if err := other.start(ctx, k.Program, s.serve()...); err != nil {
+			return err
+		}
+	}
+	return s.applyCatalogue(ctx)
+}
+
+// serve are the arguments of kuplad to serve its database.
+func (s *Server) serve() []string {
+	return []string{"serve", "--config", s.config(), "--database", s.database()}
 }
 
 // StartBare starts the bare relay, as a process of this same program.
@@ -107,8 +162,15 @@ func StartBare(ctx context.Context, echo bool) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) config() string   { return filepath.Join(s.dir, "kuplad.yaml") }
-func (s *Server) database() string { return filepath.Join(s.dir, "kupla.db") }
+func (s *Server) config() string { return filepath.Join(s.dir, "kuplad.yaml") }
+
+// database is the address of its database.
+func (s *Server) database() string {
+	if s.storage != nil {
+		return s.storage.dsn()
+	}
+	return filepath.Join(s.dir, "kupla.db")
+}
 
 // start starts the process and waits until it accepts connections.
 func (s *Server) start(ctx context.Context, program string, args ...string) error {
@@ -125,6 +187,7 @@ func (s *Server) start(ctx context.Context, program string, args ...string) erro
 	args = append(args, "--listen", listen, "--debug-listen", debug)
 	s.process = exec.Command(program, args...) //nolint:noctx,gosec // Stop ends it, kinder than a kill. The caller chooses the program.
 	s.process.Stdout, s.process.Stderr = s.output, s.output
+	began := time.Now()
 	if err := s.process.Start(); err != nil {
 		s.process = nil
 		return err
@@ -145,6 +208,7 @@ func (s *Server) start(ctx context.Context, program string, args ...string) erro
 		}
 		answer, err := (&http.Client{Timeout: startTimeout}).Do(request)
 		if err == nil {
+			s.Serving = time.Since(began)
 			return answer.Body.Close()
 		}
 		select {
@@ -152,7 +216,7 @@ func (s *Server) start(ctx context.Context, program string, args ...string) erro
 			return ctx.Err()
 		case <-ended:
 			return fmt.Errorf("%s has ended:\n%s", s.Name, s.output)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%s does not serve: %w\n%s", s.Name, err, s.output)
@@ -160,8 +224,11 @@ func (s *Server) start(ctx context.Context, program string, args ...string) erro
 	}
 }
 
-// Stop ends the server and removes what it stored.
-func (s *Server) Stop() error {
+// Stop ends the server, and those beside it, and removes what it stored.
+func (s *Server) Stop() (err error) {
+	for _, other := range s.others {
+		err = errors.Join(err, other.Stop())
+	}
 	if s.process != nil {
 		_ = s.process.Process.Signal(os.Interrupt) // it may have ended already
 		select {
@@ -171,10 +238,13 @@ func (s *Server) Stop() error {
 			<-s.ended
 		}
 	}
-	if s.dir == "" {
-		return nil
+	if s.storage != nil {
+		err = errors.Join(err, s.storage.drop())
 	}
-	return os.RemoveAll(s.dir)
+	if s.dir != "" {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
 }
 
 // applyCatalogue makes one queue that is always open and never full.
@@ -209,7 +279,12 @@ func (s *Server) applyCatalogue(ctx context.Context) error {
 
 // token makes a staff token with the command that administrators use.
 func (s *Server) token(ctx context.Context, id string, flags ...string) (string, error) {
-	args := append([]string{"token", "create", id, "--name", "Kuormitus " + id, "--database", s.database()}, flags...)
+	id += "-" + s.word
+	return s.kuplad(ctx, append([]string{"token", "create", id, "--name", "Kuormitus " + id, "--database", s.database()}, flags...)...)
+}
+
+// kuplad runs a command that administrators use, and gives what it printed.
+func (s *Server) kuplad(ctx context.Context, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, s.program, args...) //nolint:gosec // The program is the caller's to choose.
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
