@@ -13,6 +13,7 @@ import (
 	"github.com/kupla-chat/kupla/clients/go/kupla"
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/e2e/kuplad"
+	"github.com/kupla-chat/kupla/server/internal/app/apptest"
 	"github.com/kupla-chat/kupla/server/internal/demo"
 )
 
@@ -30,7 +31,7 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	programs = dir
 	if err := kuplad.Build(context.Background(), dir, nil, "../cmd/kuplad",
-		"../../clients/go/cmd/kupla", "../../clients/go/cmd/kupla-load"); err != nil {
+		"../../clients/go/cmd/kupla", "../../clients/go/cmd/kupla-load", "./cmd/pgcluster"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -58,6 +59,9 @@ func startServer(t *testing.T) *server {
 	s.start()
 	t.Cleanup(func() {
 		s.kill()
+		if what := apptest.Leak(s.output.String()); what != "" {
+			t.Errorf("%s is in the log", what)
+		}
 		if t.Failed() {
 			t.Logf("kuplad said:\n%s", s.output.String())
 		}

@@ -77,6 +77,10 @@ func (r *run) line(random *rand.Rand, token string) *line {
 		},
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 3 * time.Second},
 	}}
+	if r.gentle() {
+		// Nothing is half-open; and a machine that is busy may be slow to answer.
+		l.http.Transport.(*http.Transport).HTTP2.PingTimeout = 20 * time.Second //nolint:forcetypeassert // As above.
+	}
 	options := []kupla.Option{kupla.WithHTTPClient(l.http), kupla.WithStaffToken(token)}
 	if !http1 && random.IntN(2) == 0 {
 		options = append(options, kupla.WithProtocol(kupla.GRPC))
@@ -87,11 +91,17 @@ func (r *run) line(random *rand.Rand, token string) *line {
 
 func (l *line) close() { l.http.CloseIdleConnections() }
 
-// harmed reports whether something was done to the line, or to the server while it stood.
-func (l *line) harmed() bool {
+// harmed reports whether something was done to the line, or to the server while it stood, that ends a stream which had
+// begun, or one that had not.
+func (l *line) harmed(begun bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.addresses) == 0 || slices.ContainsFunc(l.addresses, l.run.proxy.harmed) || l.run.outages.during(l.begun, time.Now())
+	enough := parted
+	if begun {
+		enough = broken
+	}
+	return len(l.addresses) == 0 || l.run.outages.during(l.begun, time.Now()) ||
+		slices.ContainsFunc(l.addresses, func(a string) bool { return l.run.proxy.harmed(a) >= enough })
 }
 
 // refusal is why a call was refused, in the service's own words; unspecified when it was not the service that

@@ -5,12 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
 	"github.com/kupla-chat/kupla/server/e2e/history"
 )
-
-func duration(d time.Duration) *durationpb.Duration { return durationpb.New(d) }
 
 // lag is how long the server may take to notice that its clock was stepped, on a machine that is busy.
 const lag = 500 * time.Millisecond

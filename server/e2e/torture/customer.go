@@ -180,6 +180,8 @@ func (c *customer) follow(ctx context.Context, random *rand.Rand) {
 		case kupla.UpdateReset:
 			c.run.anomalyf("reset", id, "the customer's follower was reset: %v", update.Reset)
 			return
+		case kupla.UpdateInterrupted:
+			c.run.interrupted.Add(1)
 		case kupla.UpdateSnapshot:
 			place = update.Snapshot.GetPlace()
 			c.record.tell(place)

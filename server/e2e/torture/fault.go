@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/kupla-chat/kupla/server/e2e/kuplad"
 )
 
 // torment does one thing after the other to the server, until there were enough messages for long enough.
@@ -16,7 +18,7 @@ func (r *run) torment(ctx context.Context, professionals []*professional, report
 	begun := time.Now()
 	enough := func() bool {
 		return time.Since(begun) >= r.config.Duration && int(r.acked.Load()) >= r.config.Messages ||
-			time.Since(begun) >= patience*r.config.Duration
+			time.Since(begun) >= max(patience*r.config.Duration, time.Minute)
 	}
 	// Each kind comes up before any comes up again, and all of them do, however short the run.
 	var deck []func() error
@@ -28,6 +30,9 @@ func (r *run) torment(ctx context.Context, professionals []*professional, report
 		}
 		if len(deck) == 0 {
 			decks++
+			deck = r.clusterFaults(ctx, random, report)
+		}
+		if len(deck) == 0 {
 			deck = []func() error{
 				func() error { return r.killServer(ctx, random, report) },
 				func() error { return r.killServer(ctx, random, report) },
@@ -45,6 +50,9 @@ func (r *run) torment(ctx context.Context, professionals []*professional, report
 			return err
 		}
 		deck = deck[1:]
+		if r.config.Cluster != nil {
+			r.endInterruption(ctx)
+		}
 		if time.Since(told) > 10*time.Second {
 			told = time.Now()
 			r.sayf("%d messages acknowledged", r.acked.Load())
@@ -76,10 +84,15 @@ func (r *run) restartServer(ctx context.Context, random *rand.Rand, report *Repo
 }
 
 func (r *run) startServer(ctx context.Context, report *Report) error {
-	if err := r.server.Start(ctx); err != nil {
+	return r.startAgain(ctx, r.server, report)
+}
+
+// startAgain starts a server that was ended, and keeps what it uses then.
+func (r *run) startAgain(ctx context.Context, server *kuplad.Server, report *Report) error {
+	if err := server.Start(ctx); err != nil {
 		return fmt.Errorf("after a fault: %w", err)
 	}
-	usage, err := r.server.Usage(ctx)
+	usage, err := server.Usage(ctx)
 	if err != nil {
 		return err
 	}
@@ -143,16 +156,16 @@ func (r *run) waitHealth(ctx context.Context, want string, most time.Duration) b
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for pause(ctx, 50*time.Millisecond) {
-		if r.health(ctx) == want {
+		if r.health(ctx, r.server) == want {
 			return true
 		}
 	}
 	return false
 }
 
-// health is what the service says of itself; empty when it says nothing.
-func (r *run) health(ctx context.Context) string {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.server.URL()+"/grpc.health.v1.Health/Check",
+// health is what a server says of itself; empty when it says nothing.
+func (*run) health(ctx context.Context, server *kuplad.Server) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL()+"/grpc.health.v1.Health/Check",
 		bytes.NewReader([]byte("{}")))
 	if err != nil {
 		return ""

@@ -15,12 +15,13 @@ import (
 	"github.com/kupla-chat/kupla/server/e2e/history"
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
+	"github.com/kupla-chat/kupla/server/internal/store/postgres"
 	"github.com/kupla-chat/kupla/server/internal/store/sqlite"
 )
 
 // judge holds everything that was recorded against the store, and fills the report in.
 func (r *run) judge(ctx context.Context, report *Report) (err error) {
-	st, err := sqlite.Open(ctx, r.server.Database, store.Options{})
+	st, err := r.openStore(ctx)
 	if err != nil {
 		return fmt.Errorf("open the store after the last kill: %w", err)
 	}
@@ -30,7 +31,8 @@ func (r *run) judge(ctx context.Context, report *Report) (err error) {
 	report.Faults, report.Refusals, report.Trials = r.counts[faults], r.counts[refusals], r.counts[trials]
 	report.StreamEnds, report.Losses = r.counts[ends], r.counts[losses]
 	report.Acknowledged, report.Streams = r.acked.Load(), r.streams.Load()
-	ids, err := allConversations(ctx, r.server.Database)
+	report.Interrupted = r.interrupted.Load()
+	ids, err := r.allConversations(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,7 +52,7 @@ func (r *run) judge(ctx context.Context, report *Report) (err error) {
 			r.anomalyf(history.Lost, id, "the whole conversation is not in the store")
 		}
 	}
-	if err := r.readLog(); err != nil {
+	if err := r.readLogs(); err != nil {
 		return err
 	}
 	r.anomalies = append(r.anomalies, history.CheckPlaces(waits, told)...)
@@ -64,8 +66,23 @@ func (r *run) judge(ctx context.Context, report *Report) (err error) {
 	return nil
 }
 
+// openStore opens the store that was written.
+func (r *run) openStore(ctx context.Context) (store.Store, error) {
+	if r.cluster != nil {
+		return postgres.Open(ctx, r.cluster.DSN(), postgres.Options{}, store.Options{})
+	}
+	return sqlite.Open(ctx, r.server.Database, store.Options{})
+}
+
 // allConversations are the ids of all that the store has.
-func allConversations(ctx context.Context, path string) (ids []string, err error) {
+func (r *run) allConversations(ctx context.Context) ([]string, error) {
+	if r.cluster != nil {
+		return allInCluster(ctx, r.cluster.DSN())
+	}
+	return allInFile(ctx, r.server.Database)
+}
+
+func allInFile(ctx context.Context, path string) (ids []string, err error) {
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		return nil, err
@@ -86,9 +103,21 @@ func allConversations(ctx context.Context, path string) (ids []string, err error
 	return ids, rows.Err()
 }
 
-// readLog looks for what the server says that must not happen.
-func (r *run) readLog() (err error) {
-	f, err := os.Open(filepath.Join(r.config.Folder, "kuplad.log"))
+// readLogs looks for what the servers say that must not happen.
+func (r *run) readLogs() error {
+	if r.cluster == nil {
+		return r.readLog(filepath.Join(r.config.Folder, "kuplad.log"))
+	}
+	for _, path := range r.cluster.Logs() {
+		if err := r.readLog(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) readLog(path string) (err error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -190,6 +219,9 @@ func (r *run) told(rec *record) []history.Told {
 				"told place %d as of %s, which the server's clock never showed", t.position, t.asOf)})
 			continue
 		}
+		if r.cluster != nil {
+			at.Earliest = r.interruptions.reaching(at.Earliest.Add(-heardWithin), at.Latest)
+		}
 		all = append(all, history.Told{Conversation: rec.history.ID, Position: t.position, AsOf: at})
 	}
 	return all
@@ -197,14 +229,10 @@ func (r *run) told(rec *record) []history.Told {
 
 // keep writes down what is needed to look into anomalies: the database and the histories they are about.
 func (r *run) keep(ctx context.Context) error {
-	// The store is open, so that the database is copied whole by it alone.
-	db, err := sql.Open("sqlite", r.server.Database)
-	if err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", filepath.Join(r.config.Folder, "kupla.db"))
-	if err := errors.Join(err, db.Close()); err != nil {
-		return fmt.Errorf("keep the database: %w", err)
+	if r.cluster == nil {
+		if err := r.keepFile(ctx); err != nil {
+			return fmt.Errorf("keep the database: %w", err)
+		}
 	}
 	path := filepath.Join(r.config.Folder, "histories")
 	if err := os.MkdirAll(path, 0o700); err != nil {
@@ -227,6 +255,16 @@ func (r *run) keep(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// keepFile keeps the SQLite file. The store is open, so that it is copied whole by the database alone.
+func (r *run) keepFile(ctx context.Context) error {
+	db, err := sql.Open("sqlite", r.server.Database)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", filepath.Join(r.config.Folder, "kupla.db"))
+	return errors.Join(err, db.Close())
 }
 
 // transcript is a history as a person reads it.

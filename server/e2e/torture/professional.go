@@ -55,7 +55,7 @@ func (p *professional) newToken(ctx context.Context) error {
 	for _, q := range queues {
 		flags = append(flags, "--queue", q)
 	}
-	token, id, err := p.run.server.Token(ctx, p.id, flags...)
+	token, id, err := p.run.admin.Token(ctx, p.id, flags...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
@@ -485,7 +485,7 @@ func (p *professional) revoke(ctx context.Context) error {
 	if err := p.newToken(ctx); err != nil {
 		return err
 	}
-	if err := p.run.server.RevokeToken(ctx, id); err != nil {
+	if err := p.run.admin.RevokeToken(ctx, id); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -501,7 +501,7 @@ func (p *professional) revoke(ctx context.Context) error {
 
 // checkRevoked looks that a revoked token is not served.
 func (p *professional) checkRevoked(ctx context.Context, token string) {
-	client := kupla.New(p.run.server.URL(), kupla.WithStaffToken(token))
+	client := kupla.New(p.run.servers[0].URL(), kupla.WithStaffToken(token))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

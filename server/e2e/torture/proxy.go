@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,7 +15,8 @@ import (
 // middle of requests, answers and frames.
 type proxy struct {
 	listener net.Listener
-	target   string
+	// targets are the servers. A connection goes to the one with the fewest.
+	targets []string
 	// shortest and longest are how long a connection is left alone before each harm.
 	shortest, longest time.Duration
 	count             func(kind string)
@@ -23,9 +25,20 @@ type proxy struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	links  map[*link]struct{}
-	harms  map[string]time.Time // the latest, by the client's address
+	harms  map[string]harm // the worst, by the client's address
+	struck map[string]harm // what is being done to servers, by their addresses
 	calm   bool
 }
+
+// harm is how badly something was done to a connection, or to the server that it leads to.
+type harm int
+
+const (
+	// parted connections lead to a server that was asked to stop: who followed on them is told so.
+	parted harm = iota + 1
+	// broken ones may end anywhere.
+	broken
+)
 
 // What is done to connections.
 const (
@@ -36,15 +49,15 @@ const (
 )
 
 func startProxy(
-	ctx context.Context, target string, shortest, longest time.Duration, random *rand.Rand, count func(string),
+	ctx context.Context, targets []string, shortest, longest time.Duration, random *rand.Rand, count func(string),
 ) (*proxy, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	p := &proxy{
-		listener: l, target: target, shortest: shortest, longest: longest, count: count, random: random,
-		links: map[*link]struct{}{}, harms: map[string]time.Time{},
+		listener: l, targets: targets, shortest: shortest, longest: longest, count: count, random: random,
+		links: map[*link]struct{}{}, harms: map[string]harm{}, struck: map[string]harm{},
 	}
 	p.wait.Go(p.accept)
 	return p, nil
@@ -74,12 +87,37 @@ func (p *proxy) relent() {
 	}
 }
 
-// harmed reports whether the connection that a client has from an address has been harmed.
-func (p *proxy) harmed(address string) bool {
+// harmed is how the connection that a client has from an address has been harmed.
+func (p *proxy) harmed(address string) harm {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, harmed := p.harms[address]
-	return harmed
+	return p.harms[address]
+}
+
+// strike notes what is about to be done to a server: to all connections that lead to it, and to those that come until
+// spare.
+func (p *proxy) strike(target string, how harm) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.struck[target] = how
+	for l := range p.links {
+		if l.target == target {
+			p.note(l.client, how)
+		}
+	}
+}
+
+// spare notes that a server is left alone again.
+func (p *proxy) spare(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.struck, target)
+}
+
+// note is called with the lock held.
+func (p *proxy) note(client net.Conn, how harm) {
+	address := client.RemoteAddr().String()
+	p.harms[address] = max(p.harms[address], how)
 }
 
 func (p *proxy) accept() {
@@ -94,15 +132,12 @@ func (p *proxy) accept() {
 
 func (p *proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", p.target)
-	if err != nil {
+	l := &link{client: client, changed: make(chan struct{}), ended: make(chan struct{})}
+	if !p.lead(l) {
 		return
 	}
-	l := &link{client: client, server: server, changed: make(chan struct{}), ended: make(chan struct{})}
+	server := l.server
 	defer l.end()
-	p.mu.Lock()
-	p.links[l] = struct{}{}
-	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
 		delete(p.links, l)
@@ -113,6 +148,35 @@ func (p *proxy) serve(client net.Conn) {
 	pipes.Go(func() { l.pipe(server, client, false) })
 	pipes.Go(func() { l.pipe(client, server, true) })
 	pipes.Wait()
+}
+
+// lead leads a connection to the server that has the fewest, and else to another one.
+func (p *proxy) lead(l *link) bool {
+	p.mu.Lock()
+	counts := map[string]int{}
+	for other := range p.links {
+		counts[other.target]++
+	}
+	targets := slices.Clone(p.targets)
+	p.random.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
+	p.mu.Unlock()
+	slices.SortStableFunc(targets, func(a, b string) int { return counts[a] - counts[b] })
+	for _, target := range targets {
+		server, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", target)
+		if err != nil {
+			continue
+		}
+		p.mu.Lock()
+		l.server, l.target = server, target
+		p.links[l] = struct{}{}
+		p.note(l.client, p.struck[target])
+		p.mu.Unlock()
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note(l.client, broken)
+	return false
 }
 
 // between is a random time.
@@ -129,7 +193,7 @@ func (p *proxy) begin(l *link, kind string) bool {
 		p.mu.Unlock()
 		return false
 	}
-	p.harms[l.client.RemoteAddr().String()] = time.Now()
+	p.note(l.client, broken)
 	p.mu.Unlock()
 	p.count(kind)
 	return true
@@ -185,6 +249,7 @@ const (
 // link is one connection through the proxy.
 type link struct {
 	client, server net.Conn
+	target         string // the address of the server
 	ended          chan struct{}
 
 	mu      sync.Mutex

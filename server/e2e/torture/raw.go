@@ -79,6 +79,7 @@ func (s *rawStream) run(ctx context.Context) (over bool) {
 	stream, err := s.service.Service().FollowConversation(ctx, &kuplav1.FollowConversationRequest{
 		ConversationId: s.id, Cursor: s.from.cursor,
 	})
+	begun := false
 	if err == nil {
 		defer func() {
 			cancel()
@@ -89,20 +90,22 @@ func (s *rawStream) run(ctx context.Context) (over bool) {
 			if frame, err = stream.Receive(); err != nil {
 				break
 			}
+			begun = true
 			if away := s.take(ctx, frame, first); away != nil {
 				s.customer.run.count(ends, "go_away "+away.GetReason().String()[len("GO_AWAY_REASON_"):])
 				return away.GetReason() == kuplav1.GoAwayReason_GO_AWAY_REASON_CONVERSATION_CLOSED
 			}
 		}
 	}
-	s.customer.run.judgeEnd(ctx, s.id, s.line, err)
+	s.customer.run.judgeEnd(ctx, s.id, s.line, begun, err)
 	return false
 }
 
 // take takes a frame in. It returns the go_away, if it is one.
 func (s *rawStream) take(ctx context.Context, frame *kuplav1.FollowConversationResponse, first bool) *kuplav1.GoAway {
 	id := s.id
-	if (frame.GetSnapshot() != nil) != first && first {
+	// A store that cannot be used when a stream begins ends it in words.
+	if first && frame.GetSnapshot() == nil && frame.GetGoAway() == nil {
 		s.customer.run.anomalyf("stream", id, "the first frame is no snapshot: %v", frame)
 	}
 	if frame.GetCursor() == "" {
@@ -140,18 +143,20 @@ func (s *rawStream) take(ctx context.Context, frame *kuplav1.FollowConversationR
 
 // judgeEnd judges how a stream ended that did not say why: by the one who followed it, by what was done to its
 // connection or to the server, or by a refusal that this may bring. Nothing else may end one.
-func (r *run) judgeEnd(ctx context.Context, conversation string, l *line, err error) {
+func (r *run) judgeEnd(ctx context.Context, conversation string, l *line, begun bool, err error) {
 	reason := kupla.ReasonOf(err)
 	switch {
 	case ctx.Err() != nil:
 		r.count(ends, "by the follower")
+	case reason == kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE && begun && r.gentle():
+		r.anomalyf("stream", conversation, "it was ended by an interruption: %v", err)
 	case reason == kuplav1.ErrorReason_ERROR_REASON_UNAVAILABLE:
 		r.count(ends, "refused while the service was interrupted")
 	case reason != kuplav1.ErrorReason_ERROR_REASON_UNSPECIFIED:
 		r.refusal(conversation, "follow", err)
 	case errors.Is(err, io.EOF):
 		r.anomalyf("stream", conversation, "it ended without a word")
-	case l.harmed():
+	case l.harmed(begun):
 		r.count(ends, "by an injected fault")
 	default:
 		r.anomalyf("stream", conversation, "it broke (%v) and nothing had been done to it", err)
@@ -274,6 +279,7 @@ func (d *rawDesk) run(ctx context.Context, token string, length time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	d.professional.run.streams.Add(1)
+	begun := false
 	stream, err := d.line.DeskService().WatchDesk(ctx, &kuplav1.WatchDeskRequest{Cursor: d.cursor})
 	if err == nil {
 		defer func() {
@@ -288,6 +294,7 @@ func (d *rawDesk) run(ctx context.Context, token string, length time.Duration) {
 			if first && frame.GetSnapshot() == nil && frame.GetGoAway() == nil {
 				d.professional.run.anomalyf("stream", "", "the first frame of a desk is no snapshot: %v", frame)
 			}
+			begun = true
 			if d.take(frame) {
 				return
 			}
@@ -298,7 +305,7 @@ func (d *rawDesk) run(ctx context.Context, token string, length time.Duration) {
 		d.professional.run.judgeBadCursor(ctx, "", "truncated, of a desk", err)
 	case connect.CodeOf(err) == connect.CodeUnauthenticated && token != d.credentials():
 	default:
-		d.professional.run.judgeEnd(ctx, "", d.line, err)
+		d.professional.run.judgeEnd(ctx, "", d.line, begun, err)
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 
 // Report is what a run did and found.
 type Report struct {
+	// Scenario is what was done to a cluster of so many Servers; empty without one.
+	Scenario string    `json:"scenario,omitempty"`
+	Servers  int       `json:"servers,omitempty"`
 	Seed     uint64    `json:"seed"`
 	Start    time.Time `json:"start"`
 	Duration float64   `json:"duration_seconds"`
@@ -32,6 +35,8 @@ type Report struct {
 	Events    int   `json:"events"`
 	Places    int   `json:"places"`
 	Streams   int64 `json:"streams"`
+	// Interrupted is how often followers were told that the service is interrupted, on streams that stood.
+	Interrupted int64 `json:"told_interrupted"`
 
 	Faults     map[string]int `json:"faults"`
 	Trials     map[string]int `json:"trials"`
@@ -71,12 +76,19 @@ func (r *Report) add(h *history.Conversation) {
 	}
 }
 
+// Found is how many things must not be.
+func (r *Report) Found() int { return len(r.Anomalies) }
+
 // WriteFile writes the report as JSON.
 func (r *Report) WriteFile(path string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
+	return writeReport(path, data)
+}
+
+func writeReport(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // A report is for everybody.
 		return err
 	}
@@ -85,12 +97,16 @@ func (r *Report) WriteFile(path string) error {
 
 // Print writes the report for people.
 func (r *Report) Print(w io.Writer) {
+	if r.Scenario != "" {
+		fmt.Fprintf(w, "\n%d servers on PostgreSQL: %s\n", r.Servers, r.Scenario)
+	}
 	fmt.Fprintf(w, "\nseed %d, %.0f s, from %s\n\n", r.Seed, r.Duration, r.Start.Format(time.DateTime))
 	fmt.Fprintf(w, "messages stored        %8d   (%d acknowledged)\n", r.Messages, r.Acknowledged)
 	fmt.Fprintf(w, "conversations          %8d   (%d closed)\n", r.Conversations, r.Closed)
 	fmt.Fprintf(w, "histories checked      %8d   (%d to the very end, %d events)\n", r.Histories, r.Whole, r.Events)
 	fmt.Fprintf(w, "places checked         %8d\n", r.Places)
 	fmt.Fprintf(w, "streams opened         %8d\n", r.Streams)
+	fmt.Fprintf(w, "told of interruptions  %8d\n", r.Interrupted)
 	for _, group := range []struct {
 		title  string
 		counts map[string]int

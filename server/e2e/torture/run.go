@@ -13,21 +13,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
-	"github.com/kupla-chat/kupla/clients/go/kupla"
-	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
+	"github.com/kupla-chat/kupla/server/e2e/cluster"
 	"github.com/kupla-chat/kupla/server/e2e/history"
 	"github.com/kupla-chat/kupla/server/e2e/kuplad"
-	"github.com/kupla-chat/kupla/server/internal/demo"
 )
 
 // Config is what a run does. All fields are needed but Progress.
 type Config struct {
-	// Programs is the folder with kuplad, built with the tag torture.
+	// Programs is the folder with kuplad, built with the tag torture. A cluster needs no tag.
 	Programs string
-	// Folder is where the run keeps what it needs. A small file system is mounted in it, which takes root's rights.
+	// Folder is where the run keeps what it needs. Without a cluster, a small file system is mounted in it, which takes
+	// root's rights.
 	Folder string
 	// Seed is where all choices come from.
 	Seed uint64
@@ -42,12 +40,14 @@ type Config struct {
 	FaultEvery time.Duration
 	// Disk is how large the server's file system is, in bytes.
 	Disk int64
+	// Cluster has several servers share a PostgreSQL, instead of one server with a SQLite file. Nil has not.
+	Cluster *Cluster
 	// Progress hears how it goes, a line at a time. Nil hears nothing.
 	Progress io.Writer
 }
 
 const (
-	// longest is for how long Messages are waited for beyond Duration, at most this many times as long.
+	// patience is for how many times Duration it is waited for Messages at most.
 	patience = 4
 	// draining is how long conversations have to be closed in the end.
 	drainTimeout = 60 * time.Second
@@ -72,20 +72,27 @@ const keepPlace = 15 * time.Second
 // run is one run.
 type run struct {
 	config  Config
-	server  *kuplad.Server
+	server  *kuplad.Server // without a cluster
+	cluster *cluster.Cluster
+	servers []*kuplad.Server
+	admin   *kuplad.Server // for the commands of administrators
 	proxy   *proxy
 	clock   *clock
-	outages *outages
-	disk    *disk
-	gate    *rate.Limiter
-	began   time.Time
+	outages *outages // of the servers
+	// interruptions are when servers could not use the database, or not hear of each other.
+	interruptions *outages
+	disk          *disk
+	gate          *rate.Limiter
+	began         time.Time
 
-	later    sync.WaitGroup // what is looked at some time after it was done
-	acked    atomic.Int64
-	streams  atomic.Int64
-	calm     atomic.Bool   // no more faults
-	calmed   chan struct{} // closed then
-	draining atomic.Bool   // no more conversations
+	later   sync.WaitGroup // what is looked at some time after it was done
+	acked   atomic.Int64
+	streams atomic.Int64
+	// interrupted is how often followers were told that the service is interrupted.
+	interrupted atomic.Int64
+	calm        atomic.Bool   // no more faults
+	calmed      chan struct{} // closed then
+	draining    atomic.Bool   // no more conversations
 
 	mu        sync.Mutex
 	records   map[string]*record
@@ -101,23 +108,30 @@ type run struct {
 func Run(ctx context.Context, config Config) (report *Report, err error) {
 	r := &run{
 		config: config, began: time.Now(),
-		records: map[string]*record{}, counts: map[string]map[string]int{}, outages: &outages{}, calmed: make(chan struct{}),
+		records: map[string]*record{}, counts: map[string]map[string]int{},
+		outages: &outages{}, interruptions: &outages{}, calmed: make(chan struct{}),
 		unknown: map[string]bool{},
 	}
 	if err := os.MkdirAll(config.Folder, 0o700); err != nil {
 		return nil, err
 	}
-	if r.disk, err = mountDisk(filepath.Join(config.Folder, "disk"), config.Disk); err != nil {
+	if config.Cluster == nil {
+		if r.disk, err = mountDisk(filepath.Join(config.Folder, "disk"), config.Disk); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, r.disk.unmount()) }()
+	}
+	end, err := r.start(ctx)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.disk.unmount()) }()
-	if err := r.start(ctx); err != nil {
-		return nil, err
-	}
-	defer r.server.Kill()
+	defer func() { err = errors.Join(err, end()) }()
 	defer r.proxy.close()
 
 	report = &Report{Seed: config.Seed, Start: r.began}
+	if config.Cluster != nil {
+		report.Scenario, report.Servers = config.Cluster.Name, len(r.servers)
+	}
 	// People stop when told to, and not when the run is broken off half-way.
 	people, stop := context.WithCancel(ctx)
 	defer stop()
@@ -155,7 +169,9 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 	stop()
 	at.wait()
 	r.later.Wait()
-	r.server.Kill() // what was acknowledged is on the disk, whether or not anybody said goodbye
+	for _, s := range r.servers {
+		s.Kill() // what was acknowledged is on the disk, whether or not anybody said goodbye
+	}
 	if err := r.judge(ctx, report); err != nil {
 		return nil, err
 	}
@@ -185,8 +201,47 @@ func (r *run) drain(at *work) {
 	}
 }
 
-// start starts the server on an empty database, the proxy, and applies a catalogue whose queues are always open.
-func (r *run) start(ctx context.Context) error {
+// start starts the servers on an empty database, the proxy, and applies a catalogue whose queues are always open. What
+// it returns ends the servers.
+func (r *run) start(ctx context.Context) (end func() error, err error) {
+	if r.clock, err = newClock(filepath.Join(r.config.Folder, "clock")); err != nil {
+		return nil, err
+	}
+	if r.config.Cluster != nil {
+		if err := r.startCluster(ctx); err != nil {
+			return nil, err
+		}
+		end = r.cluster.Close
+	} else {
+		if err := r.startAlone(ctx); err != nil {
+			return nil, err
+		}
+		end = func() error {
+			r.server.Kill()
+			return nil
+		}
+	}
+	var targets []string
+	for _, s := range r.servers {
+		targets = append(targets, s.Address)
+	}
+	r.proxy, err = startProxy(ctx, targets, 300*time.Millisecond, 8*time.Second, r.random("proxy"),
+		func(kind string) { r.count(faults, kind) })
+	if err != nil {
+		return nil, errors.Join(err, end())
+	}
+	r.proxy.calm = r.gentle()
+	perSecond := max(20, float64(r.config.Messages)/r.config.Duration.Seconds()*1.15)
+	r.gate = rate.NewLimiter(rate.Limit(perSecond), 50)
+	if err := kuplad.ApplyCatalogue(ctx, r.admin, r.servers[0], keepPlace); err != nil {
+		r.proxy.close()
+		return nil, errors.Join(err, end())
+	}
+	return end, nil
+}
+
+// startAlone starts the one server.
+func (r *run) startAlone(ctx context.Context) error {
 	log, err := os.Create(filepath.Join(r.config.Folder, "kuplad.log"))
 	if err != nil {
 		return err
@@ -198,52 +253,9 @@ func (r *run) start(ctx context.Context) error {
 	if r.server.Debug, err = kuplad.FreeAddress(ctx); err != nil {
 		return err
 	}
-	if r.clock, err = newClock(filepath.Join(r.config.Folder, "clock")); err != nil {
-		return err
-	}
+	r.servers, r.admin = []*kuplad.Server{r.server}, r.server
 	r.server.Env = []string{"KUPLAD_CLOCK_FILE=" + r.clock.path}
-	if err := r.server.Start(ctx); err != nil {
-		return err
-	}
-	r.proxy, err = startProxy(ctx, r.server.Address, 300*time.Millisecond, 8*time.Second, r.random("proxy"),
-		func(kind string) { r.count(faults, kind) })
-	if err != nil {
-		return err
-	}
-	perSecond := max(20, float64(r.config.Messages)/r.config.Duration.Seconds()*1.15)
-	r.gate = rate.NewLimiter(rate.Limit(perSecond), 50)
-	return r.applyCatalogue(ctx)
-}
-
-func (r *run) applyCatalogue(ctx context.Context) error {
-	catalogue, err := demo.Catalogue()
-	if err != nil {
-		return err
-	}
-	var always *kuplav1.OpeningHours
-	for _, q := range catalogue.GetQueues() {
-		if q.GetId() == "emergency-help" {
-			always = q.GetOpeningHours()
-		}
-	}
-	for _, q := range catalogue.GetQueues() {
-		q.OpeningHours = always
-		q.Capacity = 0
-		q.KeepPlaceDuration = duration(keepPlace)
-	}
-	token, _, err := r.server.Token(ctx, "admin", "--role", "admin")
-	if err != nil {
-		return err
-	}
-	admin := kupla.New(r.server.URL(), kupla.WithStaffToken(token))
-	defer admin.Close()
-	_, err = admin.CatalogueService().ApplyCatalogue(ctx, &kuplav1.ApplyCatalogueRequest{
-		RequestId: uuid.NewString(), Catalogue: catalogue,
-	})
-	if err != nil {
-		return fmt.Errorf("apply the catalogue: %w", err)
-	}
-	return nil
+	return r.server.Start(ctx)
 }
 
 // random is a source of choices of one's own, from the run's seed.

@@ -188,7 +188,7 @@ func TestFlatness(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var over []string
-			for _, f := range flatness(samples(even, even, even, even, test.last, test.last)) {
+			for _, f := range flatness(samples(even, even, even, even, test.last, test.last), 1) {
 				if f.After > f.Bound {
 					over = append(over, f.What)
 				}

@@ -17,16 +17,34 @@ type Sample struct {
 	kuplad.Usage
 }
 
-// warmUp is how long after the last fault the load is left to become even.
-const warmUp = 5 * time.Second
+// warmUp is how long after the last fault the load is left to become even. A server that was started last has to get
+// its share first.
+func (r *run) warmUp() time.Duration {
+	return 5 * time.Second * time.Duration(len(r.servers)*len(r.servers))
+}
+
+// usage is what all servers use together.
+func (r *run) usage(ctx context.Context) (sum kuplad.Usage, err error) {
+	for _, s := range r.servers {
+		one, err := s.Usage(ctx)
+		if err != nil {
+			return sum, err
+		}
+		sum.Resident += one.Resident
+		sum.Heap += one.Heap
+		sum.Goroutines += one.Goroutines
+		sum.Descriptors += one.Descriptors
+	}
+	return sum, nil
+}
 
 // watchUsage samples what the server uses under an even load, without faults, and judges it.
 func (r *run) watchUsage(ctx context.Context, report *Report) error {
-	if !pause(ctx, min(warmUp, r.config.Steady/2)) {
+	if !pause(ctx, min(r.warmUp(), r.config.Steady/2)) {
 		return ctx.Err()
 	}
 	for until := time.Now().Add(r.config.Steady); time.Now().Before(until); {
-		usage, err := r.server.Usage(ctx)
+		usage, err := r.usage(ctx)
 		if err != nil {
 			return err
 		}
@@ -35,7 +53,7 @@ func (r *run) watchUsage(ctx context.Context, report *Report) error {
 			return ctx.Err()
 		}
 	}
-	report.Flat = flatness(report.Steady)
+	report.Flat = flatness(report.Steady, len(r.servers))
 	for _, f := range report.Flat {
 		if f.After > f.Bound {
 			r.anomalyf(grows, "", "%s went from %d to %d under an even load, over %d", f.What, f.Before, f.After, f.Bound)
@@ -70,7 +88,7 @@ var measures = []struct {
 }
 
 // flatness compares the first third of samples with the last, each by its median.
-func flatness(samples []Sample) []Flat {
+func flatness(samples []Sample, servers int) []Flat {
 	var all []Flat
 	third := max(1, len(samples)/3)
 	if len(samples) < 2 {
@@ -78,7 +96,7 @@ func flatness(samples []Sample) []Flat {
 	}
 	for _, m := range measures {
 		f := Flat{What: m.what, Before: median(samples[:third], m.of), After: median(samples[len(samples)-third:], m.of)}
-		f.Bound = f.Before + int64(m.share*float64(f.Before)) + m.extra
+		f.Bound = f.Before + int64(m.share*float64(f.Before)) + m.extra*int64(servers)
 		all = append(all, f)
 	}
 	return all

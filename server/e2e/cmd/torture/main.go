@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -39,9 +41,15 @@ func run(ctx context.Context) (found bool, err error) {
 	flag.DurationVar(&c.FaultEvery, "fault-every", 4*time.Second, "how long to wait between two faults of the server, about")
 	flag.Int64Var(&c.Disk, "disk", 1<<30, "how large the server's disk is, in bytes")
 	flag.Uint64Var(&c.Seed, "seed", 0, "the seed of a run to repeat; 0 takes another one each time")
+	database := flag.String("database", "sqlite", "sqlite is one server with a file; postgres two servers that share a PostgreSQL")
+	scenarios := flag.Bool("scenarios", false,
+		"with postgres: one kind of fault after the other, each for so long and so many messages, and then races")
 	report := flag.String("report", "bench/torture.json", "where the report is written as JSON")
 	folder := flag.String("folder", "", "where everything is kept that a run leaves; empty is a folder of its own")
 	flag.Parse()
+	if *database != "sqlite" && *database != "postgres" || *scenarios && *database != "postgres" {
+		return false, errors.New("the database is sqlite or postgres, and scenarios are for postgres alone")
+	}
 	if c.Seed == 0 {
 		c.Seed = rand.Uint64() //nolint:gosec // It is printed.
 	}
@@ -58,7 +66,7 @@ func run(ctx context.Context) (found bool, err error) {
 	if err := kuplad.Build(ctx, c.Programs, []string{"-tags", "torture"}, "github.com/kupla-chat/kupla/server/cmd/kuplad"); err != nil {
 		return false, err
 	}
-	result, err := torture.Run(ctx, c)
+	result, err := runAs(ctx, c, *database, *scenarios)
 	if err != nil {
 		return false, fmt.Errorf("%w\nwhat is left of it is in %s", err, c.Folder)
 	}
@@ -67,12 +75,34 @@ func run(ctx context.Context) (found bool, err error) {
 		return false, err
 	}
 	fmt.Printf("\nreport: %s\n", *report)
-	if len(result.Anomalies) > 0 {
-		fmt.Printf("the server's log, its database and the histories are kept in %s\n", c.Folder)
+	if result.Found() > 0 {
+		fmt.Printf("the servers' logs, a SQLite database and the histories are kept in %s\n", c.Folder)
 		return true, nil
 	}
 	if *folder == "" {
 		return false, os.RemoveAll(c.Folder)
 	}
 	return false, nil
+}
+
+// result is what a run reports.
+type result interface {
+	Print(w io.Writer)
+	WriteFile(path string) error
+	Found() int
+}
+
+// sizes are how much is done beside the scenarios.
+var sizes = torture.Sizes{Rounds: 1000, Lines: 50, Messages: 1000, Keep: time.Minute}
+
+// runAs makes one run, or all that there are of clusters.
+func runAs(ctx context.Context, c torture.Config, database string, scenarios bool) (result, error) {
+	if scenarios {
+		return torture.RunScenarios(ctx, c, sizes)
+	}
+	if database == "postgres" {
+		all := torture.Scenarios()
+		c.Cluster = &all[len(all)-1]
+	}
+	return torture.Run(ctx, c)
 }
