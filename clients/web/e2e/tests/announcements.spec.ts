@@ -22,8 +22,9 @@ test("a screen reader is told each step of the wait, and none of them twice", as
   await expect.poll(said).toContainEqual(expect.stringContaining("Asiasi on hoidettu."));
 
   // The whole of it, in order: nothing is said twice, and nothing that was not asked for.
-  // Why the wait cannot be told is told once.
-  expect(await said()).toEqual([
+  // Why the wait cannot be told is told once. A page that takes long to open says so first.
+  const heard = await said();
+  expect(heard.slice(heard[0] === "Avataan chattia…" ? 1 : 0)).toEqual([
     "Siirrytään jonoon…",
     "Olet jonossa sijalla 3. Odotusaikaa ei voi vielä arvioida: keskusteluja on ollut liian vähän.",
     "Vuorosi tulee pian. Pysy lähellä. Olet jonossa sijalla 2.",
