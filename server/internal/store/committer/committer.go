@@ -54,7 +54,9 @@ type Committer struct {
 
 	// Of the goroutine alone.
 	pending []*item
-	last    time.Time
+	// unlocked tells that the last attempt ran on what the engine remembered.
+	unlocked bool
+	last     time.Time
 }
 
 // What has become of an item. Whoever moves it on from queued owns it.
@@ -296,7 +298,8 @@ func (c *Committer) process(items []*item) int {
 		return 1
 	}
 	n, again, err := c.attempt(items)
-	for tries := 1; errors.Is(err, ErrAgain) && tries < maxTries; tries++ {
+	// What is rejected when it was run on what is known may be right when it is run on what is stored.
+	for tries := 1; tries < maxTries && (errors.Is(err, ErrAgain) || c.unlocked && errors.Is(err, ErrRejected)); tries++ {
 		lock(items[:n])
 		n, again, err = c.attempt(items)
 	}
@@ -368,6 +371,7 @@ func (c *Committer) attempt(items []*item) (n int, again []*item, err error) {
 	ctx := context.Background()
 	watch := c.watch()
 	defer func() { watch.end(n, err) }()
+	c.unlocked = false
 	if err := c.recover(ctx); err != nil {
 		return len(items), nil, err
 	}
@@ -376,6 +380,7 @@ func (c *Committer) attempt(items []*item) (n int, again []*item, err error) {
 		return len(items), nil, err
 	}
 	watch.loaded()
+	c.unlocked = loaded.Unlocked
 	open := true
 	defer func() {
 		if open {

@@ -195,3 +195,19 @@ func TestRepeatsAreFoundByLockedRows(t *testing.T) {
 		}
 	})
 }
+
+// TestRejectedByWhatIsOldRunsAgainLocked: a row that was written from what is no longer so may be rejected for that.
+func TestRejectedByWhatIsOldRunsAgainLocked(t *testing.T) {
+	runRemembering(t, func(b *bench, r *remembering) {
+		b.db.set(func() {
+			b.db.commit = func() error {
+				b.db.set(func() { b.db.commit = func() error { return nil } })
+				return fmt.Errorf("%w: a sequence was there", committer.ErrRejected)
+			}
+		})
+		b.ok(b.post("c", "once"))
+		if r.locked != 1 || b.db.events["c"] != 2 {
+			t.Errorf("%d batches were locked; %d events", r.locked, b.db.events["c"])
+		}
+	})
+}

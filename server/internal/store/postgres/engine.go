@@ -38,6 +38,9 @@ type engine struct {
 
 	conn *pgx.Conn
 	life int64 // the link's, when conn was made
+	// address is where conn leads, and moved is called when that is another one.
+	address string
+	moved   func()
 	// known are conversations as they were committed or read last over this connection. A row of the same version holds
 	// the same: versions are given under the row's lock. Over another connection that need not be so, as a standby that
 	// took over may have lost what was not copied yet.
@@ -79,6 +82,10 @@ func (e *engine) Load(ctx context.Context, need *committer.Need) (*committer.Loa
 	if err := e.connect(); err != nil {
 		return nil, err
 	}
+	// Never in the middle of a batch, which goes by what is known.
+	if len(e.known) >= maxKnown {
+		clear(e.known)
+	}
 	if l := e.remembered(need); l != nil {
 		return l, nil
 	}
@@ -109,10 +116,8 @@ func (e *engine) remembered(need *committer.Need) *committer.Loaded {
 	}
 	for _, id := range need.Conversations {
 		c, ok := e.known[id]
-		if told, newer := e.latest(id); ok && newer && told.Version > c.Version {
-			c = told
-		}
-		if !ok || e.isContested(c.Key) {
+		// What was told tells only that another server was there: it may be from before a standby took over.
+		if told, open := e.latest(id); !ok || open && told.Version > c.Version || e.isContested(c.Key) {
 			return nil
 		}
 		l.Conversations[id] = c
@@ -149,6 +154,13 @@ func (e *engine) connect() error {
 		return err
 	}
 	e.life = life
+	if address := conn.PgConn().Conn().RemoteAddr().String(); address != e.address {
+		if e.address != "" {
+			// Another one is the primary now. Those who read are to ask it, too.
+			e.moved()
+		}
+		e.address = address
+	}
 	e.conn, e.known, e.queues = conn, map[string]committer.Conversation{}, map[string]bool{}
 	e.contested = map[int64]time.Time{}
 	return nil
@@ -483,12 +495,7 @@ func (e *engine) contest(key int64) {
 }
 
 // keep remembers a conversation.
-func (e *engine) keep(c committer.Conversation) {
-	if len(e.known) >= maxKnown {
-		clear(e.known)
-	}
-	e.known[c.State.ID] = c
-}
+func (e *engine) keep(c committer.Conversation) { e.known[c.State.ID] = c }
 
 // Commit is committer.Engine's.
 func (e *engine) Commit(ctx context.Context, w *committer.Writes) error {

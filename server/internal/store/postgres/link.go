@@ -39,6 +39,8 @@ type link struct {
 	// spare is the connection that the end of the interruption was found with.
 	spare *pgx.Conn
 
+	probing sync.Mutex
+
 	ctx    context.Context //nolint:containedctx // The life of the store, which no call is part of.
 	stop   context.CancelFunc
 	probes sync.WaitGroup
@@ -93,6 +95,9 @@ func (l *link) lost() {
 
 // probe waits until the database can be used. What is mended by the first new connection is no interruption.
 func (l *link) probe() {
+	// One after the other, or the end of one could be told after the beginning of the next.
+	l.probing.Lock()
+	defer l.probing.Unlock()
 	told := false
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		if l.attempt() == nil {
@@ -131,6 +136,9 @@ func (l *link) attempt() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.spare != nil {
+		_ = l.spare.Close(ctx) // nobody took it
+	}
 	l.spare = conn
 	l.lives.Add(1)
 	l.down.Store(false)
@@ -139,13 +147,12 @@ func (l *link) attempt() error {
 
 // close ends the looking.
 func (l *link) close() error {
-	l.stop()
-	// After the lock, nobody begins to look any more.
 	l.mu.Lock()
-	spare := l.spare
-	l.spare = nil
+	l.stop() // under the lock: nobody begins to look after it
 	l.mu.Unlock()
 	l.probes.Wait()
+	spare := l.spare
+	l.spare = nil
 	if spare == nil {
 		return nil
 	}

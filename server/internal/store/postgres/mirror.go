@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kupla-chat/kupla/server/internal/chat"
 	"github.com/kupla-chat/kupla/server/internal/store"
@@ -158,6 +159,11 @@ func (m *mirror) mine(c *store.Committed, key func(id string) int64) {
 		switch {
 		case known && prior.Version != v.Version-1:
 			v.Before, c.Elsewhere = prior.State, true
+			// Another server's change in between may be the one that closed it.
+			contact, ok := committer.Finished(prior.State, v.After)
+			if ok && !slices.ContainsFunc(c.Contacts, func(o store.Contact) bool { return o.ConversationID == v.After.ID }) {
+				c.Contacts = append(c.Contacts, contact)
+			}
 		case !known && v.Before != nil:
 			v.Before, c.Elsewhere = nil, true
 		}
@@ -434,7 +440,12 @@ func (f *found) untold() *store.Committed {
 			}
 		}
 		c.Conversations = append(c.Conversations, change)
-		if contact, ok := committer.Finished(change.Before, v.State); ok {
+		contact, finished := committer.Finished(change.Before, v.State)
+		if finished && change.Before == nil && time.Since(v.State.CloseTime) > longClosed {
+			// Something was changed in one that had closed long before: that was told then.
+			finished, change.Events = false, nil
+		}
+		if finished {
 			c.Contacts = append(c.Contacts, contact)
 		}
 		m.note(v)
@@ -459,6 +470,9 @@ func (f *found) untold() *store.Committed {
 	}
 	return c
 }
+
+// longClosed is after how long a conversation that this server does not know to be open did not close just now.
+const longClosed = time.Minute
 
 // ask is one statement that reads, and what is done with each row once it was scanned.
 type ask struct {

@@ -41,6 +41,7 @@ type Store struct {
 
 	secretsMu sync.Mutex
 	secrets   map[string]secret
+	forgotten int // how often ForgetSecrets was called
 	tidied    atomic.Int64
 }
 
@@ -104,7 +105,7 @@ func open(ctx context.Context, dsn string, limits Options, opts store.Options) (
 	s.link.restored = s.restore
 	s.engine = &engine{
 		link: s.link, timeout: limits.BatchTimeout, node: node, outbox: s.outbox, now: opts.Now,
-		settle: s.mirror.look, latest: s.mirror.latest,
+		settle: s.mirror.look, latest: s.mirror.latest, moved: s.reads.pool.Reset,
 	}
 	s.listener = &listener{
 		config: hears, node: node, mirror: s.mirror, link: s.link, outbox: s.outbox, reads: s.reads, opts: limits,
@@ -230,6 +231,11 @@ func (s *Store) Lookup(ctx context.Context, req store.Request, conversationID st
 	}
 	if found.Fingerprint != req.Fingerprint {
 		return store.Result{}, store.ErrRequestIDReused
+	}
+	// It may be visible and not on the standby yet, as when its own answer was lost while that was waited for. A commit
+	// after it is answered when the standby has both.
+	if err := s.exec(ctx, updateHealth, record.Micros(s.now())); err != nil {
+		return store.Result{}, err
 	}
 	return found.Result, nil
 }
@@ -496,6 +502,9 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	if ok && time.Since(known.read) < secretFor {
 		return bytes.Clone(known.value), nil
 	}
+	s.secretsMu.Lock()
+	forgotten := s.forgotten
+	s.secretsMu.Unlock()
 	value, err := s.readSecret(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		fresh := make([]byte, 32)
@@ -510,7 +519,9 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	s.secretsMu.Lock()
-	s.secrets[name] = secret{value: value, read: time.Now()}
+	if s.forgotten == forgotten { // or it may have been read before it was destroyed
+		s.secrets[name] = secret{value: value, read: time.Now()}
+	}
 	s.secretsMu.Unlock()
 	return bytes.Clone(value), nil
 }
@@ -527,6 +538,7 @@ func (s *Store) ForgetSecrets(ctx context.Context, from, before string) error {
 	}
 	s.secretsMu.Lock()
 	defer s.secretsMu.Unlock()
+	s.forgotten++
 	clear(s.secrets)
 	return nil
 }
