@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,14 +50,27 @@ func Build(ctx context.Context, folder string, flags []string, packages ...strin
 	return nil
 }
 
-// FreeAddress finds a port of this machine that nobody listens on.
+// FreeAddress finds a port of this machine that nobody listens on. It is none of those that the system hands out by
+// itself: while a server is being started again, the port would be given to some connection.
 func FreeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for tries := 0; ; tries++ {
+		port := firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // Any will do.
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		if tries == mostPorts {
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
 	}
-	return l.Addr().String(), l.Close()
 }
+
+// The ports that servers are given, and how many are tried.
+const (
+	firstPort = 12_000
+	lastPort  = 20_000 // PostgreSQL for tests has those above
+	mostPorts = 100
+)
 
 // Server is kuplad in a process of its own. Set the fields before Start; the methods may be called concurrently.
 type Server struct {
