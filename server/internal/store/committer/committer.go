@@ -422,6 +422,7 @@ func (c *Committer) attempt(items []*item) (n int, again []*item, err error) {
 			return n, nil, err
 		}
 	}
+	watch.end(n, nil)
 	for _, it := range answered {
 		if it.again {
 			again = append(again, it)

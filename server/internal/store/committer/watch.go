@@ -42,11 +42,13 @@ func (w *stopwatch) committed() {
 	}
 }
 
-// end tells what the batch took.
+// end tells what the batch took, once. It comes before anybody of the batch is answered, so that who was answered finds
+// it counted.
 func (w *stopwatch) end(changes int, err error) {
 	if w.observed == nil {
 		return
 	}
 	w.batch.Changes, w.batch.Failed = changes, err != nil
 	w.observed(w.batch)
+	w.observed = nil
 }
