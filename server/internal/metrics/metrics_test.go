@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -292,6 +293,10 @@ func TestCommits(t *testing.T) {
 	}
 	if got := r.value("kupla_commit_write_duration_seconds"); got != written+1 {
 		t.Errorf("%v batches were written after a take and a refused one, want %v", got, written+1)
+	}
+	// The committer counts itself free a moment after it has answered.
+	for by := time.Now().Add(5 * time.Second); r.value("kupla_changes_waiting") != 0 && time.Now().Before(by); {
+		runtime.Gosched()
 	}
 	r.want(0, "kupla_changes_waiting")
 	r.want(0, "kupla_commit_failures_total")
