@@ -93,7 +93,7 @@ test("with the keyboard alone, from the page to the survey", async ({ server, ho
 
   await test.step("the end has the focus, and the survey is answered", async () => {
     await talk.close();
-    await expect(irma.heading("Keskustelu on päättynyt")).toBeVisible();
+    await expect(irma.heading("Keskustelu on päättynyt")).toBeFocused();
     await tabTo("Vastaa kyselyyn");
     await keyboard.press("Enter");
     await expect(irma.heading("Miten meni?")).toBeFocused();

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { localized, t } from "../i18n/i18n.js";
 import { Composer } from "../talk/Composer.js";
 import { Log } from "../talk/Log.js";
@@ -25,7 +25,7 @@ export function ConversationScreen({ chat, part }: { chat: Chat; part: "waiting"
   const title = waiting ? placeSentence(place) : queue;
   useVoice(chat);
   const before = useRef(part);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (before.current === part) return;
     before.current = part;
     // What had the focus may have gone with the panel.

@@ -1,5 +1,5 @@
 import type { Survey } from "@kupla/contract/kupla/v1/feedback_pb";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Chat } from "../app/session.js";
 import { t } from "../i18n/i18n.js";
@@ -27,7 +27,7 @@ export function SurveyCard({ chat }: { chat: Chat }) {
   });
   const title = useRef<HTMLHeadingElement>(null);
   const before = useRef(stage.name);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // What was pressed is gone; the heading of what came in its place is where one goes on.
     if (before.current !== stage.name && stage.name !== "loading") {
       title.current?.focus();

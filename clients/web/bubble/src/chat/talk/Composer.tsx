@@ -1,6 +1,6 @@
 import { containsIdentityCode } from "@kupla/sdk";
 import type { TargetedKeyboardEvent } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Capability, ConversationState } from "@kupla/contract/kupla/v1/conversation_pb";
 import { announce } from "../app/announcer.js";
@@ -177,12 +177,12 @@ function hasKeyboard(): boolean {
   return matchMedia("(hover: hover) and (pointer: fine)").matches;
 }
 
-/** Keeps the draft over a reload of the page. A draft with an identity code in it is kept nowhere. */
+/** Keeps the draft over a reload of the page, each letter as soon as it stands there. A draft with an identity code in it is kept nowhere. */
 function useDraftKept(chat: Chat): void {
   const { id } = chat.conversation;
   const text = chat.draft.value;
   const first = useRef(true);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (first.current) {
       first.current = false;
       if (text === "") {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { takeFocus } from "../app/focus.js";
 import { screenTitle } from "../app/title.js";
 
@@ -33,7 +33,8 @@ export function Screen({
   useEffect(() => {
     screenTitle.value = title;
   }, [title]);
-  useEffect(() => {
+  // Before anybody can press a key on what they see: a focus that comes later takes them back from where they went.
+  useLayoutEffect(() => {
     if (takesFocus && top.current !== null) takeFocus(top.current);
   }, []);
   return (
