@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kupla-chat/kupla/server/internal/app"
+	"github.com/kupla-chat/kupla/server/internal/conn"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
@@ -106,10 +107,10 @@ func serve(ctx context.Context, s settings, with stage) (err error) {
 	done := make(chan error, 1)
 	go func() {
 		if s.TLSCertificate != "" {
-			done <- server.ServeTLS(listener, s.TLSCertificate, s.TLSKey)
+			done <- server.ServeTLS(conn.Listen(listener), s.TLSCertificate, s.TLSKey)
 			return
 		}
-		done <- server.Serve(listener)
+		done <- server.Serve(conn.Listen(listener))
 	}()
 	log.Info("serving", "address", listener.Addr().String(), "version", version)
 	if with.ready != nil {
