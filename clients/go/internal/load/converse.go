@@ -2,6 +2,8 @@ package load
 
 import (
 	"context"
+	"crypto/sha512"
+	"encoding/base64"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -36,9 +38,9 @@ func (s *Server) converseAt(ctx context.Context, n, perDesk int, connections []*
 		for i := range made {
 			made[i] = conversation{
 				customerID: bareID(first+i, bareCustomer), professionalID: bareID(first+i, bareProfessional),
-				customerToken: bareToken,
-				customer:      connections[(2*i)%len(connections)].conversations(bareToken),
-				professional:  connections[(2*i+1)%len(connections)].conversations(bareToken),
+				customerToken: bareToken('c', first+i),
+				customer:      connections[(2*i)%len(connections)].conversations(bareToken('c', first+i)),
+				professional:  connections[(2*i+1)%len(connections)].conversations(bareToken('d', (first+i)/perDesk)),
 			}
 		}
 		return made, nil
@@ -55,8 +57,13 @@ func (s *Server) converseAt(ctx context.Context, n, perDesk int, connections []*
 	})
 }
 
-// bareToken is as long as those of Kupla, which look at it; the bare relay does not.
-const bareToken = "kupla_b_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+// bareToken is as long as those of Kupla, which look at it, and there are as many of them; the bare relay does not. HTTP/2
+// sends a header that a connection has just had as one byte: with one token for everybody its requests would be shorter
+// than any that people send.
+func bareToken(kind byte, i int) string {
+	sum := sha512.Sum512([]byte{kind, byte(i), byte(i >> 8), byte(i >> 16), byte(i >> 24)})
+	return "kupla_b_" + base64.RawURLEncoding.EncodeToString(sum[:])[:49]
+}
 
 // begin starts a conversation on one connection and takes it on another.
 func begin(ctx context.Context, customer, professional *connection, desk string) (conversation, error) {

@@ -185,7 +185,7 @@ func (c Crowd) bare(ctx context.Context, server *Server) (result CrowdResult, er
 	}
 	var told atomic.Int64
 	if err := concurrently(ctx, c.Waiting, setupAtOnce, func(_ context.Context, i int) error {
-		stream, err := connections[i%n].conversations(bareToken).FollowConversation(ctx,
+		stream, err := connections[i%n].conversations(bareToken('c', i)).FollowConversation(ctx,
 			&kuplav1.FollowConversationRequest{ConversationId: fmt.Sprintf("%s%d", bareWaiter, i)})
 		if err != nil {
 			return fmt.Errorf("follow: %w", err)
