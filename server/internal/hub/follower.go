@@ -76,6 +76,8 @@ type Follower struct {
 	hub     *Hub
 	staffID string // whose desk; empty for others
 	queues  bool   // whether it hears of queues
+	// self is the participant who follows; empty for desks, and for as long as that is not known.
+	self string
 
 	wake chan struct{}
 	// again is from when on the shared timer is to wake the stream, in Unix nanoseconds; 0 is not at all.
@@ -85,6 +87,7 @@ type Follower struct {
 
 	mu      sync.Mutex
 	pending Pending
+	echoed  bool // holds an echo that nothing has woken the reader for yet
 
 	// conversations are those listened to, guarded by hub.mu. Nobody but a desk has more than one.
 	conversations []string
@@ -98,7 +101,7 @@ func (f *Follower) Take() Pending {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pending
-	f.pending = Pending{}
+	f.pending, f.echoed = Pending{}, false
 	return p
 }
 
@@ -141,6 +144,10 @@ func (f *Follower) update(change func(*Pending)) {
 	f.mu.Lock()
 	change(&f.pending)
 	f.mu.Unlock()
+	f.awake()
+}
+
+func (f *Follower) awake() {
 	select {
 	case f.wake <- struct{}{}:
 	default: // it is to wake already

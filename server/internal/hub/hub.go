@@ -20,6 +20,8 @@ type Hub struct {
 	all           map[*Follower]struct{}
 	closing       bool
 	interrupted   bool
+
+	echoes echoes
 }
 
 // New makes a hub to which nobody listens.
@@ -122,13 +124,27 @@ func (h *Hub) close(f *Follower) {
 	delete(h.all, f)
 }
 
-// Changed tells a conversation's followers its latest state and the events added.
+// Changed tells a conversation's followers its latest state and the events added. Who wrote them is told with the next
+// that there is to tell, or within EchoDelay.
 func (h *Hub) Changed(c *chat.Conversation, events []chat.Event, snapshot bool) {
-	h.tell(c.ID, func(p *Pending) {
-		n := p.news(c.ID)
-		n.add(c, events)
-		n.Snapshot = n.Snapshot || snapshot
-	})
+	author := ""
+	if !snapshot {
+		author = soleAuthor(events)
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, f := range h.conversations[c.ID] {
+		change := func(p *Pending) {
+			n := p.news(c.ID)
+			n.add(c, events)
+			n.Snapshot = n.Snapshot || snapshot
+		}
+		if f.wrote(c, author) {
+			h.echo(f, change)
+		} else {
+			f.update(change)
+		}
+	}
 }
 
 // Refresh asks a conversation's followers to send a new snapshot: something changed without an event.

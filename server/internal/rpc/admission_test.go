@@ -242,7 +242,7 @@ func TestCallsInFlight(t *testing.T) {
 				}
 			}
 		}
-		synctest.Wait()
+		echo()
 		if got := only(stream.lines(), "event"); len(got) != most+residents {
 			t.Errorf("an open stream was told %d messages, want %d", len(got), most+residents)
 		}

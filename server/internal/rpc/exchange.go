@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -45,6 +46,46 @@ type exchange struct {
 	writing    direction
 	version1   bool // HTTP/1, where the bounds are those of the connection
 	began      bool
+	held       bool // what is written is not sent before release
+	unsent     bool // it would have been sent
+	context    exchangeContext
+}
+
+// exchangeContext is the context of a request that knows its exchange. It is part of the exchange: a stream stands for
+// as long as both do.
+type exchangeContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	exchange *exchange
+}
+
+type exchangeKey struct{}
+
+// Value is the exchange, or what the context of the request has.
+func (c *exchangeContext) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return c.exchange
+	}
+	return c.Context.Value(key)
+}
+
+// together does work that sends several frames, and sends them as one when it is done: each write that goes out by itself
+// is a frame of HTTP/2, a turn of its connection and a packet. What is too much to keep goes out before.
+func together(ctx context.Context, work func(context.Context) error) error {
+	x, ok := ctx.Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return work(ctx)
+	}
+	x.held = true
+	err := work(ctx)
+	x.held = false
+	if x.unsent {
+		x.unsent = false
+		if failed := x.FlushError(); err == nil {
+			err = failed
+		}
+	}
+	return err
 }
 
 // bound sets the bounds, and returns the request with its body bounded.
@@ -65,37 +106,40 @@ func (x *exchange) bound(s *Server, r *http.Request, readTimeout, writeTimeout t
 	} else {
 		x.start(&x.reading)
 	}
-	securityHeaders(x.Header())
+	securityHeaders(x.Header(), r.Method)
 	if s.leaving.draining.Load() {
 		x.Header().Set("Connection", "close") // in HTTP/2 it is not sent, and has net/http say that no more is to come
 	}
+	x.context = exchangeContext{Context: r.Context(), exchange: x}
 	if !x.version1 {
-		r.Body = &x.body // a stream stands for as long as its request does: a copy would be memory of each
+		*r = *r.WithContext(&x.context) // in place: a stream stands for as long as its request does, and so would a copy
+		r.Body = &x.body
 		return r
 	}
 	// In a copy of the request: net/http looks at the body of its own one to tell whether the connection can be used
 	// again. Finding another reader there it would take what is left of a body for the next request, and whoever
 	// shares a proxy's connection could be made to send somebody else's.
-	bounded := *r
+	bounded := r.WithContext(&x.context)
 	bounded.Body = &x.body
-	return &bounded
+	return bounded
 }
 
-// What keeps browsers from guessing and framing. Shared by all answers and clipped, so that whoever adds a value to one
-// adds it to no other.
-var securityHeaderValues = [...]struct {
-	name   string
-	values []string
-}{
-	{"X-Content-Type-Options", slices.Clip([]string{"nosniff"})},
-	{"Referrer-Policy", slices.Clip([]string{"no-referrer"})},
-	{"Content-Security-Policy", slices.Clip([]string{"default-src 'none'; frame-ancestors 'none'"})},
-}
+// What keeps browsers from guessing what an answer is, and from showing it. Shared by all answers and clipped, so that
+// whoever adds a value to one adds it to no other.
+var (
+	noSniff        = slices.Clip([]string{"nosniff"})
+	noReferrer     = slices.Clip([]string{"no-referrer"})
+	contentsPolicy = slices.Clip([]string{"default-src 'none'; frame-ancestors 'none'"})
+)
 
-// securityHeaders adds what keeps browsers from guessing and framing.
-func securityHeaders(h http.Header) {
-	for _, header := range &securityHeaderValues {
-		h[header.name] = header.values
+// securityHeaders adds what keeps browsers from guessing and framing. The answer to a POST is shown by none: what a form
+// can post is refused without a word. These are sent in full with every answer, and of a message they were more than
+// its text.
+func securityHeaders(h http.Header, method string) {
+	h["X-Content-Type-Options"] = noSniff
+	if method != http.MethodPost {
+		h["Referrer-Policy"] = noReferrer
+		h["Content-Security-Policy"] = contentsPolicy
 	}
 }
 
@@ -155,6 +199,10 @@ func (x *exchange) Flush() {
 // FlushError is Flush for http.ResponseController.
 func (x *exchange) FlushError() error {
 	x.begin(http.StatusOK)
+	if x.held {
+		x.unsent = true
+		return nil
+	}
 	x.start(&x.writing)
 	err := x.controller.Flush()
 	x.stop(&x.writing)

@@ -297,6 +297,7 @@ func (st *conversationStream) open(
 		return from, err
 	}
 	st.ends = append(st.ends, done)
+	f.Is(v.participant.ID)
 	if c.Customer() {
 		st.ends = append(st.ends, s.board.ArriveCustomer(id))
 	} else {
@@ -316,10 +317,10 @@ func (st *conversationStream) close() {
 
 // run sends until the stream ends, and says why when it ends on purpose.
 func (st *conversationStream) run(ctx context.Context, from position) error {
-	err := st.begin(ctx, from)
+	err := together(ctx, func(ctx context.Context) error { return st.begin(ctx, from) })
 	for err == nil {
 		if err = st.wait(ctx); err == nil {
-			err = st.step(ctx)
+			err = together(ctx, st.step)
 		}
 	}
 	if end := st.server.endOf(err); end != nil {

@@ -91,6 +91,7 @@ func TestFollowSendsSnapshotThenLog(t *testing.T) {
 		stream := follow(t, customer.Clients, customer.ID, "")
 		stream.lines()
 		customer.Say(t, customer.ID, "Lisää")
+		echo()
 		stream.want("event 16 message")
 		events := eventsOf(t, customer.Clients, customer.ID)
 		wantLines(t, eventLines(events), append(richEvents, "event 16 message")...)
@@ -163,6 +164,7 @@ func TestEveryFrameCarriesACursor(t *testing.T) {
 		setTyping(t, nurse, customer.ID)
 		time.Sleep(40 * time.Second) // a heartbeat, and the nurse is away
 		customer.Say(t, customer.ID, "Oletko siellä?")
+		echo()
 
 		frames := stream.all()
 		stream.stop()
@@ -411,6 +413,7 @@ func TestFifthStreamSupersedesTheOldest(t *testing.T) {
 			t.Error("the superseded stream is asked to come back, which would supersede the next")
 		}
 		customer.Say(t, customer.ID, "Hei")
+		echo()
 		for _, stream := range append(streams[1:], other) {
 			if got := only(stream.lines(), "event 2"); len(got) != 1 {
 				t.Errorf("a stream that goes on got %q", got)

@@ -16,6 +16,7 @@ import (
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/app/apptest"
+	"github.com/kupla-chat/kupla/server/internal/hub"
 	"github.com/kupla-chat/kupla/server/internal/store"
 )
 
@@ -154,6 +155,9 @@ func follow(t testing.TB, c apptest.Clients, id, cursor string) *tape[*kuplav1.F
 	}
 	return record(t, stream, describeFollowed)
 }
+
+// echo waits until those who wrote have been told what they wrote.
+func echo() { time.Sleep(hub.EchoDelay) }
 
 // watchDesk opens a desk's stream.
 func watchDesk(t testing.TB, c apptest.Clients, cursor string) *tape[*kuplav1.WatchDeskResponse] {

@@ -435,6 +435,9 @@ func (w *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if got := res.Header.Get("X-Content-Type-Options"); got != "nosniff" {
 		w.t.Errorf("%s: X-Content-Type-Options is %q", r.URL.Path, got)
 	}
+	if got := res.Header.Get("Content-Security-Policy"); (r.Method == http.MethodPost) != (got == "") {
+		w.t.Errorf("%s %s: Content-Security-Policy is %q", r.Method, r.URL.Path, got)
+	}
 	if got := res.Header.Values("Cache-Control"); len(got) != 1 {
 		w.t.Errorf("%s: Cache-Control is %q", r.URL.Path, got)
 	}

@@ -359,6 +359,7 @@ func TestInterruption(t *testing.T) {
 			t.Errorf("health is %s when it is over", got)
 		}
 		customer.Say(t, customer.ID, "Vielä täällä")
+		echo()
 		wantLines(t, only(stream.lines(), "event"), "event 3 message")
 		wantLines(t, only(desk.lines(), "event"), "event 3 message")
 		time.Sleep(30 * time.Minute)

@@ -203,14 +203,15 @@ func TestStreamGoesOnWithoutTheStore(t *testing.T) {
 			}
 		}
 		const messages = 200
-		for range messages {
-			customer.Say(t, customer.ID, "Hei")
+		for i := range messages {
+			writer := []apptest.Clients{nurse, customer.Clients}[i%2]
+			writer.Say(t, customer.ID, "Hei")
 			synctest.Wait()
 		}
 		disk.broken.Store(true)
 		stream, desk := record(t, slow, describeFollowed), record(t, slowDesk, describeDesk)
 		stream.want("event 3 message", "heartbeat interrupted")
-		desk.want("event 3 message", "heartbeat interrupted")
+		desk.want("event 3 message", "event 4 message", "heartbeat interrupted") // their own message, and the reply that it came with
 		time.Sleep(time.Minute)
 		for _, lines := range [][]string{stream.lines(), desk.lines()} {
 			if len(lines) < 4 || len(without(lines, "heartbeat interrupted")) > 0 {
@@ -224,9 +225,13 @@ func TestStreamGoesOnWithoutTheStore(t *testing.T) {
 		}
 		disk.broken.Store(false)
 		time.Sleep(10 * time.Second)
-		for name, lines := range map[string][]string{"stream": stream.lines(), "desk": desk.lines()} {
-			lines = without(lines, "heartbeat interrupted")
-			if len(lines) != messages+1 || lines[0] != "event 4 message" || lines[messages] != "heartbeat" {
+		for name, rest := range map[string]struct {
+			lines []string
+			first int // event
+		}{"stream": {stream.lines(), 4}, "desk": {desk.lines(), 5}} {
+			lines, first := without(rest.lines, "heartbeat interrupted"), fmt.Sprintf("event %d message", rest.first)
+			n := messages + 2 - rest.first + 1 + 1 // and the snapshot
+			if len(lines) != n+1 || lines[0] != first || lines[n] != "heartbeat" {
 				t.Errorf("the %s is told %d frames when it is over, the last %q", name, len(lines), lines[len(lines)-1:])
 			}
 		}

@@ -85,10 +85,10 @@ func (s deskService) WatchDesk(
 }
 
 func (st *deskStream) run(ctx context.Context, from []deskPosition) error {
-	err := st.begin(ctx, from)
+	err := together(ctx, func(ctx context.Context) error { return st.begin(ctx, from) })
 	for err == nil {
 		if err = st.wait(ctx); err == nil {
-			err = st.step(ctx)
+			err = together(ctx, st.step)
 		}
 	}
 	if end := st.server.endOf(err); end != nil {

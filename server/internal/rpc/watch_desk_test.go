@@ -360,6 +360,7 @@ func TestDeskInterleavesConversations(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		echo()
 		last := map[string]int32{}
 		for _, f := range stream.all() {
 			if e := f.GetEvent(); e != nil {

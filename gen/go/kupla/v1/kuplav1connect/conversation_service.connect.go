@@ -124,6 +124,9 @@ type ConversationServiceClient interface {
 	GetConversation(context.Context, *v1.GetConversationRequest) (*v1.GetConversationResponse, error)
 	// Follows a conversation: a snapshot first, then its log from the cursor on, in order and each event
 	// exactly once, with places, read marks, presence and typing in between.
+	//
+	// What one has written oneself comes with whatever comes next, or within 100 ms: the answer to SendMessage
+	// has it already.
 	FollowConversation(context.Context, *v1.FollowConversationRequest) (ConversationServiceFollowConversationClientStream, error)
 	// Sends a message. Acknowledged once it is durable.
 	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
@@ -176,6 +179,9 @@ type ConversationServiceHandler interface {
 	GetConversation(context.Context, *v1.GetConversationRequest) (*v1.GetConversationResponse, error)
 	// Follows a conversation: a snapshot first, then its log from the cursor on, in order and each event
 	// exactly once, with places, read marks, presence and typing in between.
+	//
+	// What one has written oneself comes with whatever comes next, or within 100 ms: the answer to SendMessage
+	// has it already.
 	FollowConversation(context.Context, *v1.FollowConversationRequest, ConversationServiceFollowConversationServerStream) error
 	// Sends a message. Acknowledged once it is durable.
 	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)

@@ -164,7 +164,8 @@ var (
 
 // DeskServiceClient is a client for the kupla.v1.DeskService service.
 type DeskServiceClient interface {
-	// Follows everything on one's desk in one stream.
+	// Follows everything on one's desk in one stream. As of FollowConversation, what one has written oneself
+	// comes with whatever comes next, or within 100 ms.
 	WatchDesk(context.Context, *v1.WatchDeskRequest) (DeskServiceWatchDeskClientStream, error)
 	// Tells whether one takes conversations.
 	SetAvailability(context.Context, *v1.SetAvailabilityRequest) (*v1.SetAvailabilityResponse, error)
@@ -222,7 +223,8 @@ func (s DeskServiceWatchDeskClientStream) Close() error {
 
 // DeskServiceHandler is an implementation of the kupla.v1.DeskService service.
 type DeskServiceHandler interface {
-	// Follows everything on one's desk in one stream.
+	// Follows everything on one's desk in one stream. As of FollowConversation, what one has written oneself
+	// comes with whatever comes next, or within 100 ms.
 	WatchDesk(context.Context, *v1.WatchDeskRequest, DeskServiceWatchDeskServerStream) error
 	// Tells whether one takes conversations.
 	SetAvailability(context.Context, *v1.SetAvailabilityRequest) (*v1.SetAvailabilityResponse, error)
