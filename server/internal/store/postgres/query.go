@@ -107,6 +107,15 @@ var (
 		SELECT 1 / (count(*) = $12::bigint AND NOT EXISTS (SELECT 1 FROM unnest($13::bigint[], $14::uuid[]) q (c, k)
 		JOIN request r ON r.conversation_key = q.c AND r.key = q.k))::integer,
 		(SELECT count(pg_notify('` + channel + `', p)) FROM unnest($15::text[]) p) FROM written`)
+	// The same for one event, as it is when little is said: a quarter less for the database to do.
+	addEvent = define(`WITH written AS (
+		UPDATE conversation SET version = $3::bigint, last_seq = $4::integer, data = $5::bytea
+		WHERE key = $1::bigint AND version = $2::bigint RETURNING 1),
+		added AS (INSERT INTO event (conversation_key, sequence, at, request_key, fingerprint, payload)
+		SELECT $1::bigint, $6::integer, $7::bigint, $8::uuid, $9::bytea, $10::bytea FROM written)
+		SELECT 1 / (count(*) = 1 AND NOT EXISTS (
+			SELECT 1 FROM request WHERE conversation_key = $1::bigint AND key = $8::uuid))::integer,
+		(SELECT count(pg_notify('` + channel + `', p)) FROM unnest($11::text[]) p) FROM written`)
 	insertRequests = define(`INSERT INTO request (conversation_key, key, fingerprint, conversation_id, sequence, ref, at)
 		SELECT u.c, u.k, u.fingerprint, u.conversation_id, u.sequence, u.ref, u.at
 		FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::text[], $5::integer[], $6::text[], $7::bigint[])

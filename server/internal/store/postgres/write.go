@@ -91,6 +91,11 @@ func (b *writeBatch) onlyEvents(w *committer.Writes) error {
 		rows.add(c, data)
 	}
 	added := eventColumns(w)
+	if len(rows.keys) == 1 && len(added.keys) == 1 {
+		b.queue(addEvent, rows.keys[0], rows.bases[0], rows.versions[0], rows.sequences[0], rows.data[0],
+			added.sequences[0], added.times[0], added.requests[0], added.fingerprints[0], added.payloads[0], b.payloads())
+		return nil
+	}
 	keys, requests := carried(w)
 	b.queue(addEvents, rows.keys, rows.bases, rows.versions, rows.sequences, rows.data,
 		added.keys, added.sequences, added.times, added.requests, added.fingerprints, added.payloads,
