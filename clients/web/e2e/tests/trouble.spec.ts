@@ -262,6 +262,7 @@ test("a second tab shows the same talk, and one stream serves both", async ({ nu
   expect(streams).toBe(2);
   await second.write("Kyllä.");
   await talk.heardText("Kyllä.");
+  await second.sees("Kyllä.");
   expect(await second.texts()).toEqual(await talk.texts());
 });
 
