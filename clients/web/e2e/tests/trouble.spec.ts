@@ -259,7 +259,7 @@ test("a second tab shows the same talk, and one stream serves both", async ({ nu
   await elli.page.close();
   await talk.send("Vieläkö?");
   await second.sees("Vieläkö?");
-  expect(streams).toBe(2);
+  await expect.poll(() => streams).toBe(2);
   await second.write("Kyllä.");
   await talk.heardText("Kyllä.");
   await second.sees("Kyllä.");
