@@ -10,7 +10,7 @@ import (
 // EchoDelay is the longest time for which an echo waits for something else to be told with: a message on a stream of
 // whoever wrote it. They have the answer to their call, and what they wait for is the reply, which then comes with it in
 // one write; the echo is for their other windows and devices.
-const EchoDelay = 100 * time.Millisecond
+const EchoDelay = 150 * time.Millisecond
 
 // echoes are the followers that hold an echo and have not been woken for it. They go through two generations of half the
 // delay each, so that one timer serves all of them.

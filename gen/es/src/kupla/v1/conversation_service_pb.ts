@@ -572,7 +572,7 @@ export const ConversationService: GenService<{
    * Follows a conversation: a snapshot first, then its log from the cursor on, in order and each event
    * exactly once, with places, read marks, presence and typing in between.
    *
-   * What one has written oneself comes with whatever comes next, or within 100 ms: the answer to SendMessage
+   * What one has written oneself comes with whatever comes next, or within 150 ms: the answer to SendMessage
    * has it already.
    *
    * @generated from rpc kupla.v1.ConversationService.FollowConversation

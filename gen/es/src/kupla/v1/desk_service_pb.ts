@@ -1101,7 +1101,7 @@ export const RemovalReasonSchema: GenEnum<RemovalReason> = /*@__PURE__*/
 export const DeskService: GenService<{
   /**
    * Follows everything on one's desk in one stream. As of FollowConversation, what one has written oneself
-   * comes with whatever comes next, or within 100 ms.
+   * comes with whatever comes next, or within 150 ms.
    *
    * @generated from rpc kupla.v1.DeskService.WatchDesk
    */

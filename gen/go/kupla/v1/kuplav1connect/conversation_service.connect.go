@@ -125,7 +125,7 @@ type ConversationServiceClient interface {
 	// Follows a conversation: a snapshot first, then its log from the cursor on, in order and each event
 	// exactly once, with places, read marks, presence and typing in between.
 	//
-	// What one has written oneself comes with whatever comes next, or within 100 ms: the answer to SendMessage
+	// What one has written oneself comes with whatever comes next, or within 150 ms: the answer to SendMessage
 	// has it already.
 	FollowConversation(context.Context, *v1.FollowConversationRequest) (ConversationServiceFollowConversationClientStream, error)
 	// Sends a message. Acknowledged once it is durable.
@@ -180,7 +180,7 @@ type ConversationServiceHandler interface {
 	// Follows a conversation: a snapshot first, then its log from the cursor on, in order and each event
 	// exactly once, with places, read marks, presence and typing in between.
 	//
-	// What one has written oneself comes with whatever comes next, or within 100 ms: the answer to SendMessage
+	// What one has written oneself comes with whatever comes next, or within 150 ms: the answer to SendMessage
 	// has it already.
 	FollowConversation(context.Context, *v1.FollowConversationRequest, ConversationServiceFollowConversationServerStream) error
 	// Sends a message. Acknowledged once it is durable.

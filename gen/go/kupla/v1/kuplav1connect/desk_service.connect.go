@@ -165,7 +165,7 @@ var (
 // DeskServiceClient is a client for the kupla.v1.DeskService service.
 type DeskServiceClient interface {
 	// Follows everything on one's desk in one stream. As of FollowConversation, what one has written oneself
-	// comes with whatever comes next, or within 100 ms.
+	// comes with whatever comes next, or within 150 ms.
 	WatchDesk(context.Context, *v1.WatchDeskRequest) (DeskServiceWatchDeskClientStream, error)
 	// Tells whether one takes conversations.
 	SetAvailability(context.Context, *v1.SetAvailabilityRequest) (*v1.SetAvailabilityResponse, error)
@@ -224,7 +224,7 @@ func (s DeskServiceWatchDeskClientStream) Close() error {
 // DeskServiceHandler is an implementation of the kupla.v1.DeskService service.
 type DeskServiceHandler interface {
 	// Follows everything on one's desk in one stream. As of FollowConversation, what one has written oneself
-	// comes with whatever comes next, or within 100 ms.
+	// comes with whatever comes next, or within 150 ms.
 	WatchDesk(context.Context, *v1.WatchDeskRequest, DeskServiceWatchDeskServerStream) error
 	// Tells whether one takes conversations.
 	SetAvailability(context.Context, *v1.SetAvailabilityRequest) (*v1.SetAvailabilityResponse, error)
