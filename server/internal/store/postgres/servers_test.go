@@ -72,7 +72,10 @@ func serveAt(t *testing.T, dsn, name string, limits postgres.Options) *server {
 		t: t, name: name, conversations: map[string]*known{}, contacts: map[string]int{}, queues: map[string]store.Queue{},
 		staff: map[string]store.Staff{},
 	}
-	limits.ConnectTimeout, limits.BatchTimeout = patience, patience
+	limits.ConnectTimeout = patience
+	if limits.BatchTimeout == 0 {
+		limits.BatchTimeout = patience
+	}
 	var err error
 	s.Store, err = postgres.Open(t.Context(), dsn, limits, store.Options{
 		Committed: s.committed,
