@@ -249,7 +249,8 @@ type conversationStream struct {
 	// told is the same as the board had it, without when it was true; nil when a snapshot told it. With thousands in
 	// line every change moves them all, and comparing what the contract has of a place costs more than encoding it.
 	told *board.Place
-	// resumed is the position that cannot be continued, until that has been told; zero otherwise.
+	// resumed is the position that the caller came with, until the log goes on from there or it has been told that it
+	// cannot; zero otherwise. A stream that ends before must not tell a caller to begin anew.
 	resumed position
 	ends    []func() // what is to be done when the stream ends
 }
@@ -333,12 +334,13 @@ func (st *conversationStream) run(ctx context.Context, from position) error {
 
 // begin sends the snapshot and the history after the cursor.
 func (st *conversationStream) begin(ctx context.Context, from position) error {
+	st.resumed = from
 	reason, err := st.log.resume(ctx, from)
 	if err != nil {
 		return err
 	}
-	if reason != kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
-		st.resumed = from
+	if reason == kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
+		st.resumed = position{}
 	}
 	if err := st.sendSnapshot(); err != nil {
 		return err

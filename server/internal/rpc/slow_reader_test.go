@@ -240,6 +240,63 @@ func TestStreamGoesOnWithoutTheStore(t *testing.T) {
 	})
 }
 
+// A stream that cannot go on from its cursor because the store cannot be read ends with that cursor, and not with one that
+// begins anew: whoever keeps nothing else would be told everything again.
+func TestCursorOutlivesAStreamThatCouldNotBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &flaky{}
+		s := apptest.New(t, apptest.WithStore(func(st store.Store) store.Store {
+			disk.Store = st
+			return disk
+		}))
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		customer := s.Start(apptest.Queue)
+		take(t, nurse, customer.ID)
+		customer.Say(t, customer.ID, "Hei")
+
+		follow := func(cursor string) (frame *kuplav1.FollowConversationResponse) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stream, err := customer.Conversation.FollowConversation(ctx,
+				&kuplav1.FollowConversationRequest{ConversationId: customer.ID, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for frame.GetHeartbeat() == nil && frame.GetGoAway() == nil {
+				if frame, err = stream.Receive(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return frame
+		}
+		watch := func(cursor string) (frame *kuplav1.WatchDeskResponse) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stream, err := nurse.Desk.WatchDesk(ctx, &kuplav1.WatchDeskRequest{Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for frame.GetHeartbeat() == nil && frame.GetGoAway() == nil {
+				if frame, err = stream.Receive(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return frame
+		}
+		followed, watched := follow("").GetCursor(), watch("").GetCursor()
+
+		disk.broken.Store(true)
+		if frame := follow(followed); frame.GetGoAway() == nil || frame.GetCursor() != followed {
+			t.Errorf("the stream ended with %v, after it had come with the cursor %q", frame, followed)
+		}
+		if frame := watch(watched); frame.GetGoAway() == nil || frame.GetCursor() != watched {
+			t.Errorf("the desk ended with %v, after it had come with the cursor %q", frame, watched)
+		}
+	})
+}
+
 // Whoever does not read at all is let go, and with nothing but their own stream: another one on the same connection
 // goes on.
 func TestPeerThatDoesNotReadIsLetGo(t *testing.T) {

@@ -29,7 +29,8 @@ type deskStream struct {
 	// gone are those that left since the cursor and have not been told as removed yet. Until then the cursor
 	// goes on to stand for them.
 	gone []*logFollower
-	// resumed is the cursor that cannot be continued, until that has been told.
+	// resumed is the cursor that the caller came with, until the desk goes on from there or it has been told that it
+	// cannot. A stream that ends before must not tell a caller to begin anew.
 	resumed []deskPosition
 	// converses tells that the caller may have conversations.
 	converses bool
@@ -99,6 +100,7 @@ func (st *deskStream) run(ctx context.Context, from []deskPosition) error {
 
 // begin sends the snapshot, what left the desk since the cursor, and the history of what is on it.
 func (st *deskStream) begin(ctx context.Context, from []deskPosition) error {
+	st.resumed = from
 	if st.converses {
 		for _, id := range st.server.board.Desk(st.call.Staff.ID) {
 			if _, err := st.open(ctx, id); err != nil {
@@ -111,8 +113,8 @@ func (st *deskStream) begin(ctx context.Context, from []deskPosition) error {
 		return err
 	}
 	st.gone = gone
-	if reset != kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
-		st.resumed = from
+	if reset == kuplav1.ResetReason_RESET_REASON_UNSPECIFIED {
+		st.resumed = nil
 	}
 	if err := st.sendSnapshot(); err != nil {
 		return err
