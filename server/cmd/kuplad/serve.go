@@ -90,7 +90,7 @@ func serve(ctx context.Context, s settings, with stage) (err error) {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{
+	server := conn.NewServer(&http.Server{
 		Handler:           a.RPC.Handler(serving),
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -103,14 +103,14 @@ func serve(ctx context.Context, s settings, with stage) (err error) {
 			MaxEncoderHeaderTableSize: 1,
 		},
 		ErrorLog: slog.NewLogLogger(addressless{log.Handler()}, slog.LevelDebug),
-	}
+	})
 	done := make(chan error, 1)
 	go func() {
 		if s.TLSCertificate != "" {
-			done <- server.ServeTLS(conn.Listen(listener), s.TLSCertificate, s.TLSKey)
+			done <- server.ServeTLS(listener, s.TLSCertificate, s.TLSKey)
 			return
 		}
-		done <- server.Serve(conn.Listen(listener))
+		done <- server.Serve(listener)
 	}()
 	log.Info("serving", "address", listener.Addr().String(), "version", version)
 	if with.ready != nil {

@@ -80,21 +80,50 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// take fills a buffer from the socket, which does not block. It reports whether that is done, or has to wait until
+// begins is beginning's.
+func (c *conn) begins(prefix string) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		n := min(c.to-c.from, len(prefix))
+		if c.buffer != nil && string(c.buffer[c.from:c.from+n]) != prefix[:n] {
+			return false, nil
+		}
+		if c.buffer != nil && n == len(prefix) {
+			if c.from += n; c.from == c.to {
+				c.giveBack()
+			}
+			return true, nil
+		}
+		if err := c.raw.Read(c.ready); err != nil {
+			return false, err
+		}
+		if c.readErr != nil {
+			return false, c.readErr
+		}
+	}
+}
+
+// take adds to a buffer what the socket has, which does not block. It reports whether that is done, or has to wait until
 // something is there.
 func (c *conn) take(fd uintptr) bool {
-	c.buffer, _ = buffers.Get().(*[bufferSize]byte)
-	n, err := syscall.Read(int(fd), c.buffer[:])
+	if c.buffer == nil {
+		c.buffer, _ = buffers.Get().(*[bufferSize]byte)
+		c.from, c.to = 0, 0
+	}
+	n, err := syscall.Read(int(fd), c.buffer[c.to:])
 	for errors.Is(err, syscall.EINTR) {
-		n, err = syscall.Read(int(fd), c.buffer[:])
+		n, err = syscall.Read(int(fd), c.buffer[c.to:])
 	}
 	c.readErr = nil
 	switch {
 	case n > 0:
-		c.from, c.to = 0, n
+		c.to += n
 		return true
 	case errors.Is(err, syscall.EAGAIN):
-		c.giveBack()
+		if c.to == 0 {
+			c.giveBack()
+		}
 		return false
 	case err != nil:
 		c.readErr = &net.OpError{
@@ -110,5 +139,5 @@ func (c *conn) take(fd uintptr) bool {
 
 func (c *conn) giveBack() {
 	buffers.Put(c.buffer)
-	c.buffer = nil
+	c.buffer, c.from, c.to = nil, 0, 0
 }
