@@ -1,8 +1,9 @@
 package rpc
 
 import (
-	"crypto/sha256"
 	"fmt"
+	"hash/fnv"
+	"io"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -40,21 +41,16 @@ func request(c *call, message withRequestID) (store.Request, error) {
 	return store.Request{Caller: caller, ID: id, Fingerprint: fingerprint}, err
 }
 
-// fingerprint tells content from other content: a hash over the procedure and the request without its id.
-//
-// The message is the caller's own; it is as before when this returns.
+// fingerprint tells content from other content: a hash over the procedure and the request, its id as it was written
+// among it. It is compared with those of the same caller alone, who has nothing to gain from two that are equal.
 func fingerprint(procedure string, message proto.Message) (sum [8]byte, err error) {
-	m := message.ProtoReflect()
-	if field := m.Descriptor().Fields().ByName("request_id"); field != nil {
-		id := m.Get(field)
-		m.Clear(field)
-		defer m.Set(field, id)
-	}
-	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte(procedure+"\x00"), message)
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
 	if err != nil {
 		return sum, fmt.Errorf("encode request: %w", err)
 	}
-	full := sha256.Sum256(b)
-	copy(sum[:], full[:])
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, procedure) // It never fails: see hash.Hash.
+	_, _ = h.Write(b)
+	h.Sum(sum[:0])
 	return sum, nil
 }

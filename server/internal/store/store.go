@@ -121,8 +121,7 @@ type Request struct {
 	Caller string
 	// ID is the client's random UUID. Zero is a request that is not remembered, as a sweep's.
 	ID [16]byte
-	// Fingerprint tells content from other content: the first bytes of a hash over the procedure and the
-	// request without its id.
+	// Fingerprint tells content from other content: a hash over the procedure and the request.
 	Fingerprint [8]byte
 	// Global remembers the request by caller and id alone, also where the change names conversations. It is
 	// for a request that names none itself, as taking whoever is next: its repeat may come while another
