@@ -108,6 +108,7 @@ func (r result) failure(path ...string) string {
 	return lookUp(r.t, r.stderr, path...)
 }
 
+// lookUp returns a field of a line of JSON. A list of one on the way is passed through.
 func lookUp(t *testing.T, line string, path ...string) string {
 	t.Helper()
 	var value any
@@ -115,6 +116,9 @@ func lookUp(t *testing.T, line string, path ...string) string {
 		t.Fatalf("this is not one JSON object: %v\n%s", err, line)
 	}
 	for _, name := range path {
+		if list, ok := value.([]any); ok && len(list) == 1 {
+			value = list[0]
+		}
 		object, ok := value.(map[string]any)
 		if !ok {
 			t.Fatalf("there is no %s in %s", strings.Join(path, "."), line)
@@ -181,8 +185,8 @@ func TestScriptsHaveAWholeChat(t *testing.T) {
 	followed := sh.run("", "conversation", "follow", "--credentials-file", "chat.json", "--output", "json").ends(0)
 	var events []string
 	for _, line := range followed.lines() {
-		if strings.Contains(line, `"event":`) {
-			events = append(events, lookUp(t, line, "event", "sequence"))
+		if strings.Contains(line, `"events":`) {
+			events = append(events, lookUp(t, line, "events", "events", "sequence"))
 		}
 	}
 	if want := []string{"1", "2", "3", "4", "5", "6"}; !slices.Equal(events, want) {
@@ -736,20 +740,22 @@ func TestScriptsResumeAfterAKill(t *testing.T) {
 			args := append(args, "--output", "json", "--cursor-file", cursor)
 			number := func(line string) (int, bool) {
 				var frame struct {
-					Event *struct {
-						Sequence int `json:"sequence"`
-						Event    struct {
+					Events *struct {
+						Events []struct {
 							Sequence int `json:"sequence"`
-						} `json:"event"`
-					} `json:"event"`
+						} `json:"events"`
+					} `json:"events"`
 				}
 				if err := json.Unmarshal([]byte(line), &frame); err != nil {
 					t.Errorf("this is not one object: %v\n%s", err, line)
 				}
-				if frame.Event == nil {
+				if frame.Events == nil {
 					return 0, false
 				}
-				return max(frame.Event.Sequence, frame.Event.Event.Sequence), true
+				if n := len(frame.Events.Events); n != 1 {
+					t.Errorf("a line with %d events: %s", n, line)
+				}
+				return frame.Events.Events[0].Sequence, true
 			}
 			last, kills, repeats := 0, 0, 0
 			for last < messages+2 { // two came in before

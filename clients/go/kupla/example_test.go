@@ -252,10 +252,10 @@ func (d *demo) FollowConversation(
 	d.mu.Lock()
 	rest := d.log[next-1:]
 	d.mu.Unlock()
-	for _, event := range rest {
-		next++
+	if len(rest) > 0 {
+		next += int32(len(rest))
 		if err := send(&kuplav1.FollowConversationResponse{
-			Frame: &kuplav1.FollowConversationResponse_Event{Event: event},
+			Frame: &kuplav1.FollowConversationResponse_Events{Events: &kuplav1.Events{Events: rest}},
 		}); err != nil {
 			return err
 		}

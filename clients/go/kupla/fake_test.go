@@ -160,7 +160,16 @@ func snapshotFrame(cursor, last int32) *frame {
 }
 
 func eventFrame(sequence int32) *frame {
-	return &frame{Cursor: at(sequence), Frame: &kuplav1.FollowConversationResponse_Event{Event: message(sequence)}}
+	return eventsFrame(sequence, sequence)
+}
+
+// eventsFrame is one frame with several events.
+func eventsFrame(from, to int32) *frame {
+	events := &kuplav1.Events{}
+	for sequence := from; sequence <= to; sequence++ {
+		events.Events = append(events.Events, message(sequence))
+	}
+	return &frame{Cursor: at(to), Frame: &kuplav1.FollowConversationResponse_Events{Events: events}}
 }
 
 func message(sequence int32) *kuplav1.Event {

@@ -265,3 +265,19 @@ func heartbeatInterval(heartbeat *kuplav1.Heartbeat) time.Duration {
 	}
 	return max(told, time.Second)
 }
+
+// cursors are the events of a frame, each with where to resume after it: after the last one that is the frame's cursor,
+// after the others it is what it was, which is the empty string.
+func cursors(cursor string, events []*kuplav1.Event) iter.Seq2[string, *kuplav1.Event] {
+	return func(yield func(string, *kuplav1.Event) bool) {
+		for i, event := range events {
+			at := ""
+			if i == len(events)-1 {
+				at = cursor
+			}
+			if !yield(at, event) {
+				return
+			}
+		}
+	}
+}

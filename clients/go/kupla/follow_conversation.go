@@ -56,7 +56,8 @@ const (
 type Update struct {
 	// Kind tells which of the fields below is set.
 	Kind UpdateKind
-	// Cursor is where to resume once this update has been dealt with. Keep it together with Sequence.
+	// Cursor is where to resume once this update has been dealt with. Keep it together with Sequence: events come several
+	// in a frame, and before the last of them the cursor is the one before the frame.
 	Cursor string
 	// Sequence is the number of the last event handed out, this one included; 0 when not known.
 	Sequence int32
@@ -148,18 +149,11 @@ func (t *conversationTracker) open(ctx context.Context) (receiver[*kuplav1.Follo
 func (t *conversationTracker) take(frame *kuplav1.FollowConversationResponse) (step[Update], error) {
 	var s step[Update]
 	switch kind := frame.GetFrame().(type) {
-	case *kuplav1.FollowConversationResponse_Event:
-		update := Update{Kind: UpdateEvent, Event: kind.Event, History: kind.Event.GetSequence() <= t.progress.target}
-		switch t.progress.take(kind.Event.GetSequence()) {
-		case fresh:
-			t.moveTo(frame.GetCursor())
-			t.add(&s, update)
-		case duplicate:
-			if t.rewound {
-				t.moveTo(frame.GetCursor())
+	case *kuplav1.FollowConversationResponse_Events:
+		for cursor, event := range cursors(frame.GetCursor(), kind.Events.GetEvents()) {
+			if err := t.takeEvent(&s, cursor, event); err != nil {
+				return s, err
 			}
-		case missing:
-			return s, t.gap(kind.Event.GetSequence())
 		}
 	case *kuplav1.FollowConversationResponse_Snapshot:
 		if t.awaitsSnapshot {
@@ -210,6 +204,22 @@ func (t *conversationTracker) take(frame *kuplav1.FollowConversationResponse) (s
 		t.tellCaughtUp(&s)
 	}
 	return s, nil
+}
+
+func (t *conversationTracker) takeEvent(s *step[Update], cursor string, event *kuplav1.Event) error {
+	update := Update{Kind: UpdateEvent, Event: event, History: event.GetSequence() <= t.progress.target}
+	switch t.progress.take(event.GetSequence()) {
+	case fresh:
+		t.moveTo(cursor)
+		t.add(s, update)
+	case duplicate:
+		if t.rewound {
+			t.moveTo(cursor)
+		}
+	case missing:
+		return t.gap(event.GetSequence())
+	}
+	return nil
 }
 
 func (t *conversationTracker) connected() Update { return t.at(Update{Kind: UpdateConnected}) }

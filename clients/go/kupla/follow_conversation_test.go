@@ -419,7 +419,9 @@ func TestFollowToleratesTheUnknown(t *testing.T) {
 
 		service := &fakeService{follows: []followScript{frames(nil,
 			snapshotFrame(0, 3), eventFrame(1), unknownFrame,
-			&frame{Cursor: at(2), Frame: &kuplav1.FollowConversationResponse_Event{Event: unknownEvent}},
+			&frame{Cursor: at(2), Frame: &kuplav1.FollowConversationResponse_Events{
+				Events: &kuplav1.Events{Events: []*kuplav1.Event{unknownEvent}},
+			}},
 			eventFrame(3), closedFrame(3),
 		)}}
 		got := collect(t, service.conversation(), FollowOptions{})
@@ -679,4 +681,92 @@ func randomFaults(random *rand.Rand, last int32) followScript {
 		}
 		return frames(nil, append(out, closedFrame(last))...)(ctx, cursor, send)
 	}
+}
+
+// Who leaves in the middle of a frame goes on with the next event of it: the cursor of such an update is the one before
+// the frame, and the sequence tells the rest.
+func TestFollowGoesOnWithinAFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		whole := frames(nil, snapshotFrame(0, 5), eventsFrame(1, 5), closedFrame(5))
+		for leave := int32(1); leave <= 5; leave++ {
+			service := &fakeService{follows: []followScript{whole, resumable(5)}}
+			conversation := service.conversation()
+			var got []int32
+			var options FollowOptions
+			for update, err := range conversation.Follow(t.Context(), FollowOptions{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if update.Kind != UpdateEvent {
+					continue
+				}
+				got = append(got, update.Event.GetSequence())
+				options = FollowOptions{Cursor: update.Cursor, Sequence: update.Sequence}
+				if update.Sequence == leave {
+					break
+				}
+			}
+			if want := map[bool]string{false: at(0), true: at(5)}[leave == 5]; options.Cursor != want {
+				t.Errorf("after event %d the cursor is %q, want %q", leave, options.Cursor, want)
+			}
+			for update, err := range conversation.Follow(t.Context(), options) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if update.Kind == UpdateEvent {
+					got = append(got, update.Event.GetSequence())
+				}
+			}
+			if diff := cmp.Diff(upTo(5), got); diff != "" {
+				t.Errorf("left after event %d and came back (-want +got):\n%s", leave, diff)
+			}
+		}
+	})
+}
+
+// resumable is a log of so many events that goes on from any cursor, in one frame.
+func resumable(last int32) followScript {
+	return func(_ context.Context, cursor string, send func(*frame) error) error {
+		from := after(cursor)
+		list := []*frame{snapshotFrame(from, last)}
+		if from < last {
+			list = append(list, eventsFrame(from+1, last))
+		}
+		for _, f := range append(list, closedFrame(last)) {
+			if err := send(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// What a frame has before an event that is missing is handed out, once, and the rest is looked for.
+func TestFollowFillsAGapWithinAFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		torn := eventsFrame(1, 4)
+		events := torn.GetEvents()
+		events.Events = slices.Delete(events.GetEvents(), 2, 3)
+		service := &fakeService{follows: []followScript{frames(nil, snapshotFrame(0, 4), torn), resumable(4)}}
+		var got []int32
+		gaps := 0
+		for update, err := range service.conversation().Follow(t.Context(), FollowOptions{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch update.Kind {
+			case UpdateEvent:
+				got = append(got, update.Event.GetSequence())
+			case UpdateDisconnected:
+				gaps++
+				if update.Cursor != at(0) || update.Sequence != 2 {
+					t.Errorf("at the gap it stands at %q and event %d", update.Cursor, update.Sequence)
+				}
+			default:
+			}
+		}
+		if diff := cmp.Diff(upTo(4), got); diff != "" || gaps != 1 {
+			t.Errorf("%d times disconnected, events (-want +got):\n%s", gaps, diff)
+		}
+	})
 }

@@ -69,7 +69,9 @@ const (
 type DeskUpdate struct {
 	// Kind tells which of the fields below is set.
 	Kind DeskUpdateKind
-	// Cursor is where to resume once this update has been dealt with.
+	// Cursor is where to resume once this update has been dealt with. Keep it together with the sequence of the last event
+	// of each conversation: events come several in a frame, and before the last of them the cursor is the one before the
+	// frame.
 	Cursor string
 	// History tells that Event had happened already when the connection was made or the conversation came onto
 	// the desk: something to show rather than to react to.
@@ -159,9 +161,11 @@ func (t *deskTracker) take(frame *kuplav1.WatchDeskResponse) (step[DeskUpdate], 
 	var s step[DeskUpdate]
 	cursor := frame.GetCursor()
 	switch kind := frame.GetFrame().(type) {
-	case *kuplav1.WatchDeskResponse_Event:
-		if err := t.takeEvent(&s, cursor, kind.Event); err != nil {
-			return s, err
+	case *kuplav1.WatchDeskResponse_Events:
+		for cursor, event := range cursors(cursor, kind.Events.GetEvents()) {
+			if err := t.takeEvent(&s, cursor, kind.Events.GetConversationId(), event); err != nil {
+				return s, err
+			}
 		}
 	case *kuplav1.WatchDeskResponse_Snapshot:
 		if err := t.takeSnapshot(&s, cursor, kind.Snapshot); err != nil {
@@ -219,8 +223,8 @@ func (t *deskTracker) take(frame *kuplav1.WatchDeskResponse) (step[DeskUpdate], 
 	return s, nil
 }
 
-func (t *deskTracker) takeEvent(s *step[DeskUpdate], cursor string, event *kuplav1.DeskEvent) error {
-	id, sequence := event.GetConversationId(), event.GetEvent().GetSequence()
+func (t *deskTracker) takeEvent(s *step[DeskUpdate], cursor, id string, event *kuplav1.Event) error {
+	sequence := event.GetSequence()
 	p := t.conversations[id]
 	if p == nil {
 		// It is in no snapshot: it left the desk since the cursor that this began with, and these are its last
@@ -232,7 +236,7 @@ func (t *deskTracker) takeEvent(s *step[DeskUpdate], cursor string, event *kupla
 	switch p.take(sequence) {
 	case fresh:
 		t.add(s, cursor, DeskUpdate{
-			Kind: DeskEvent, ConversationID: id, Event: event.GetEvent(), History: history,
+			Kind: DeskEvent, ConversationID: id, Event: event, History: history,
 		})
 	case duplicate:
 		if t.rewound {

@@ -27,9 +27,16 @@ func deskSnapshot(cursor string, conversations ...*kuplav1.ConversationSnapshot)
 }
 
 func deskEvent(cursor, id string, sequence int32) *deskFrame {
-	return &deskFrame{Cursor: cursor, Frame: &kuplav1.WatchDeskResponse_Event{
-		Event: &kuplav1.DeskEvent{ConversationId: id, Event: message(sequence)},
-	}}
+	return deskEvents(cursor, id, sequence, sequence)
+}
+
+// deskEvents is one frame with several events.
+func deskEvents(cursor, id string, from, to int32) *deskFrame {
+	events := &kuplav1.DeskEvents{ConversationId: id}
+	for sequence := from; sequence <= to; sequence++ {
+		events.Events = append(events.Events, message(sequence))
+	}
+	return &deskFrame{Cursor: cursor, Frame: &kuplav1.WatchDeskResponse_Events{Events: events}}
 }
 
 func deskAdded(cursor, id string, last int32) *deskFrame {
@@ -352,6 +359,40 @@ func TestWatchQueues(t *testing.T) {
 		}
 		if _, ok := errors.AsType[*GoAwayError](end); !ok {
 			t.Errorf("ended with %v", end)
+		}
+	})
+}
+
+// As in a conversation: who leaves in the middle of a frame goes on with the next event of it.
+func TestWatchDeskGoesOnWithinAFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := deskFrames(nil, deskSnapshot("a", conversationNow("c1", 4)), deskEvents("b", "c1", 1, 4))
+		service := &fakeService{watches: []deskScript{script, script}}
+		client := service.client()
+		var got []int32
+		var options WatchDeskOptions
+		for _, until := range []int32{2, 4} {
+			for update, err := range client.WatchDesk(t.Context(), options) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if update.Kind != DeskEvent {
+					continue
+				}
+				got = append(got, update.Event.GetSequence())
+				options = WatchDeskOptions{
+					Cursor: update.Cursor, Sequences: map[string]int32{"c1": update.Event.GetSequence()},
+				}
+				if update.Event.GetSequence() == until {
+					break
+				}
+			}
+			if want := map[int32]string{2: "a", 4: "b"}[until]; options.Cursor != want {
+				t.Errorf("after event %d the cursor is %q, want %q", until, options.Cursor, want)
+			}
+		}
+		if diff := cmp.Diff(upTo(4), got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -89,11 +89,12 @@ type across struct {
 	professional *kupla.Conversation
 	conversation *told[kupla.Update]
 	desk         *told[kupla.DeskUpdate]
+	resumed      reached // where the follower stands who goes from server to server
 }
 
 // Across has a customer at one server and a professional at the other do what people do, and measures how long it takes
-// until the other one is told; then a follower goes from server to server with its cursor, event by event. The catalogue
-// must have been applied.
+// until the other one is told; meanwhile a follower goes from server to server with its cursor. The catalogue must
+// have been applied.
 func Across(ctx context.Context, c *Cluster, messages int) (*AcrossReport, error) {
 	a := &across{
 		Cluster: c, conversation: newTold[kupla.Update](), desk: newTold[kupla.DeskUpdate](),
@@ -143,15 +144,16 @@ func Across(ctx context.Context, c *Cluster, messages int) (*AcrossReport, error
 		return &a.report, err
 	}
 	a.professional = staff.Conversation(conversation.ID())
-	for range messages / 2 {
+	sides := []*kupla.Conversation{client.Resume(a.customer.Credentials()), a.elsewhere}
+	for turn := range messages / 2 {
 		if err := a.exchange(ctx); err != nil {
+			return &a.report, err
+		}
+		if err := a.resume(ctx, sides[turn%2]); err != nil {
 			return &a.report, err
 		}
 	}
 	if err := a.deaf(ctx); err != nil {
-		return &a.report, err
-	}
-	if err := a.resume(ctx, client); err != nil {
 		return &a.report, err
 	}
 	return &a.report, a.presence(ctx, leave, &following)
@@ -344,22 +346,18 @@ func isMark(_ *kuplav1.Event, _ *kuplav1.Typing, m *kuplav1.ReadMark, sequence i
 	return m.GetSequence() == sequence && sequence > 0
 }
 
-// resume goes through the whole conversation, two events at a time, each time at the other server and with the cursor
-// that the one before gave.
-func (a *across) resume(ctx context.Context, client *kupla.Client) error {
-	sides := []*kupla.Conversation{client.Resume(a.customer.Credentials()), a.elsewhere}
-	cursor, last := "", int32(0)
-	for turn := 0; last < a.report.Events; turn++ {
-		stream, err := a.some(ctx, sides[turn%2], cursor, last)
-		if err != nil {
-			return err
-		}
-		if stream.last == last {
-			return errors.New("a follower that resumed was told nothing")
-		}
-		cursor, last = stream.cursor, stream.last
-		a.report.Resumed++
+// resume has a follower go on at one server, with the cursor that it had from the other one, as far as there is anything
+// new.
+func (a *across) resume(ctx context.Context, side *kupla.Conversation) error {
+	last := a.resumed.last
+	var err error
+	if a.resumed, err = a.some(ctx, side, a.resumed.cursor, last); err != nil {
+		return err
 	}
+	if a.resumed.last == last {
+		return errors.New("a follower that resumed was told nothing")
+	}
+	a.report.Resumed++
 	return nil
 }
 
@@ -369,7 +367,7 @@ type reached struct {
 	last   int32
 }
 
-// some follows from a cursor for two events.
+// some follows from a cursor until everything has been told that was said.
 func (a *across) some(ctx context.Context, side *kupla.Conversation, cursor string, last int32) (reached, error) {
 	ctx, cancel := context.WithTimeout(ctx, toldWithin)
 	defer cancel()
@@ -384,19 +382,20 @@ func (a *across) some(ctx context.Context, side *kupla.Conversation, cursor stri
 		cancel()
 		_ = stream.Close()
 	}()
-	for got := 0; got < 2 && at.last < a.report.Events; {
+	for at.last < a.report.Events {
 		frame, err := stream.Receive()
 		if err != nil {
 			return at, fmt.Errorf("a follower that resumed after event %d: %w", last, err)
 		}
 		switch kind := frame.GetFrame().(type) {
-		case *kuplav1.FollowConversationResponse_Event:
-			if kind.Event.GetSequence() != at.last+1 {
-				return at, fmt.Errorf("a follower that resumed after event %d was handed event %d after %d",
-					last, kind.Event.GetSequence(), at.last)
+		case *kuplav1.FollowConversationResponse_Events:
+			for _, e := range kind.Events.GetEvents() {
+				if e.GetSequence() != at.last+1 {
+					return at, fmt.Errorf("a follower that resumed after event %d was handed event %d after %d",
+						last, e.GetSequence(), at.last)
+				}
+				at.last = e.GetSequence()
 			}
-			at.last = kind.Event.GetSequence()
-			got++
 		case *kuplav1.FollowConversationResponse_Reset_, *kuplav1.FollowConversationResponse_GoAway:
 			return at, fmt.Errorf("a follower that resumed after event %d was told %v", last, frame)
 		}

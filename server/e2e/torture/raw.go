@@ -112,9 +112,11 @@ func (s *rawStream) take(ctx context.Context, frame *kuplav1.FollowConversationR
 		s.customer.run.anomalyf("stream", id, "a frame without a cursor: %v", frame)
 	}
 	switch kind := frame.GetFrame().(type) {
-	case *kuplav1.FollowConversationResponse_Event:
-		s.record.hand(s.view, kind.Event)
-		s.last = kind.Event.GetSequence()
+	case *kuplav1.FollowConversationResponse_Events:
+		for _, e := range kind.Events.GetEvents() {
+			s.record.hand(s.view, e)
+			s.last = e.GetSequence()
+		}
 		if s.random.IntN(8) == 0 {
 			s.marks = append(s.marks, mark{cursor: frame.GetCursor(), sequence: s.last})
 		}
@@ -313,19 +315,21 @@ func (d *rawDesk) run(ctx context.Context, token string, length time.Duration) {
 func (d *rawDesk) take(frame *kuplav1.WatchDeskResponse) (over bool) {
 	r := d.professional.run
 	switch kind := frame.GetFrame().(type) {
-	case *kuplav1.WatchDeskResponse_Event:
-		id, e := kind.Event.GetConversationId(), kind.Event.GetEvent()
+	case *kuplav1.WatchDeskResponse_Events:
+		id, events := kind.Events.GetConversationId(), kind.Events.GetEvents()
 		rec := r.record(id)
 		v := d.views[id]
 		if v == nil {
 			after := int32(0)
 			if d.cursor != "" && !d.reset {
-				after = e.GetSequence() - 1 // the colleague's place, where the conversation is on both desks
+				after = events[0].GetSequence() - 1 // the colleague's place, where the conversation is on both desks
 			}
 			v = rec.view(d.id, "raw desk", after)
 			d.views[id] = v
 		}
-		rec.hand(v, e)
+		for _, e := range events {
+			rec.hand(v, e)
+		}
 	case *kuplav1.WatchDeskResponse_ConversationAdded:
 		delete(d.views, kind.ConversationAdded.GetSnapshot().GetConversation().GetId())
 	case *kuplav1.WatchDeskResponse_ConversationRemoved:

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -64,7 +65,7 @@ type openStream[F any] interface {
 	Close() error
 }
 
-func hearing[F any](t *testing.T, name string, stream openStream[F], describe func(F) string) *heard {
+func hearing[F any](t *testing.T, name string, stream openStream[F], describe func(F) []string) *heard {
 	t.Helper()
 	h := &heard{name: name}
 	done := make(chan struct{})
@@ -78,9 +79,7 @@ func hearing[F any](t *testing.T, name string, stream openStream[F], describe fu
 				h.mu.Unlock()
 				return
 			}
-			if word := describe(f); word != "" {
-				h.list = append(h.list, word)
-			}
+			h.list = append(h.list, describe(f)...)
 			h.mu.Unlock()
 		}
 	}()
@@ -125,43 +124,44 @@ func interruptedWord(h *kuplav1.Heartbeat) string {
 	return "heartbeat"
 }
 
-func followed(f *kuplav1.FollowConversationResponse) string {
+func followed(f *kuplav1.FollowConversationResponse) []string {
 	switch k := f.GetFrame().(type) {
-	case *kuplav1.FollowConversationResponse_Event:
-		return eventWord(k.Event)
+	case *kuplav1.FollowConversationResponse_Events:
+		return eventWords(k.Events.GetEvents())
 	case *kuplav1.FollowConversationResponse_Heartbeat:
-		return interruptedWord(k.Heartbeat)
+		return []string{interruptedWord(k.Heartbeat)}
 	case *kuplav1.FollowConversationResponse_Presence:
-		return fmt.Sprintf("%s %t", k.Presence.GetParticipantId(), k.Presence.GetPresent())
+		return []string{fmt.Sprintf("%s %t", k.Presence.GetParticipantId(), k.Presence.GetPresent())}
 	case *kuplav1.FollowConversationResponse_Typing:
-		return "typing " + k.Typing.GetParticipantId()
+		return []string{"typing " + k.Typing.GetParticipantId()}
 	}
-	return ""
+	return nil
 }
 
-func eventWord(e *kuplav1.Event) string {
-	if text := e.GetMessagePosted().GetText(); text != "" {
-		return text
+func eventWords(events []*kuplav1.Event) []string {
+	words := make([]string, len(events))
+	for i, e := range events {
+		words[i] = cmp.Or(e.GetMessagePosted().GetText(), fmt.Sprintf("event %d", e.GetSequence()))
 	}
-	return fmt.Sprintf("event %d", e.GetSequence())
+	return words
 }
 
-func watched(f *kuplav1.WatchDeskResponse) string {
+func watched(f *kuplav1.WatchDeskResponse) []string {
 	switch k := f.GetFrame().(type) {
-	case *kuplav1.WatchDeskResponse_Event:
-		return eventWord(k.Event.GetEvent())
+	case *kuplav1.WatchDeskResponse_Events:
+		return eventWords(k.Events.GetEvents())
 	case *kuplav1.WatchDeskResponse_Heartbeat:
-		return interruptedWord(k.Heartbeat)
+		return []string{interruptedWord(k.Heartbeat)}
 	case *kuplav1.WatchDeskResponse_Presence:
-		return fmt.Sprintf("%s %t", k.Presence.GetPresence().GetParticipantId(), k.Presence.GetPresence().GetPresent())
+		return []string{fmt.Sprintf("%s %t", k.Presence.GetPresence().GetParticipantId(), k.Presence.GetPresence().GetPresent())}
 	case *kuplav1.WatchDeskResponse_Typing:
-		return "typing " + k.Typing.GetTyping().GetParticipantId()
+		return []string{"typing " + k.Typing.GetTyping().GetParticipantId()}
 	case *kuplav1.WatchDeskResponse_ConversationAdded:
-		return "added"
+		return []string{"added"}
 	case *kuplav1.WatchDeskResponse_ConversationRemoved:
-		return "removed"
+		return []string{"removed"}
 	}
-	return ""
+	return nil
 }
 
 // say sends a message as clients do: again with the same request id when it is not known whether it was taken.

@@ -127,6 +127,9 @@ func TestEverybodyIsTakenOnceAcrossServers(t *testing.T) {
 }
 
 // addedID is the conversation that came onto a desk.
-func addedID(f *kuplav1.WatchDeskResponse) string {
-	return f.GetConversationAdded().GetSnapshot().GetConversation().GetId()
+func addedID(f *kuplav1.WatchDeskResponse) []string {
+	if added := f.GetConversationAdded(); added != nil {
+		return []string{added.GetSnapshot().GetConversation().GetId()}
+	}
+	return nil
 }

@@ -385,8 +385,10 @@ func TestFollowersBehind(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if f.GetEvent().GetSequence() == sequence {
-					return
+				for _, e := range f.GetEvents().GetEvents() {
+					if e.GetSequence() == sequence {
+						return
+					}
 				}
 			}
 		}

@@ -375,7 +375,7 @@ func TestLosingOneOfTwoRolesEndsTheDesk(t *testing.T) {
 		customer.Say(t, customer.ID, "Hei")
 		time.Sleep(time.Second)
 		for _, f := range again.news() {
-			if f.GetEvent() != nil || len(f.GetSnapshot().GetConversations()) > 0 {
+			if f.GetEvents() != nil || len(f.GetSnapshot().GetConversations()) > 0 {
 				t.Errorf("a supervisor is told of a conversation: %v", f)
 			}
 		}

@@ -104,15 +104,12 @@ func (l *logFollower) learn(conv *chat.Conversation) {
 // catchUp sends what the viewer has not been sent yet: from the shortcut when it continues the position
 // exactly, otherwise from the store. It reports whether anything but messages was among it, which may have
 // changed what the viewer may do.
-func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send func(*chat.Event) error) (more bool, err error) {
+func (l *logFollower) catchUp(
+	ctx context.Context, shortcut []chat.Event, send func([]*kuplav1.Event) error,
+) (more bool, err error) {
 	last := l.conv.VisibleThrough(l.viewer.participant)
-	for i := range shortcut {
-		if e := &shortcut[i]; e.Sequence == l.position.sequence+1 && e.Sequence <= last {
-			more = more || !isMessage(e)
-			if err := l.handOut(e, send); err != nil {
-				return more, err
-			}
-		}
+	if more, err = l.handOut(l.next(shortcut, last), send); err != nil {
+		return more, err
 	}
 	if l.position.sequence < last {
 		if l.current {
@@ -126,35 +123,71 @@ func (l *logFollower) catchUp(ctx context.Context, shortcut []chat.Event, send f
 	return more, nil
 }
 
+// next is what of events in their order continues the position, up to a sequence and without a gap.
+func (l *logFollower) next(events []chat.Event, last int32) []chat.Event {
+	from := 0
+	for from < len(events) && events[from].Sequence <= l.position.sequence {
+		from++
+	}
+	to := from
+	for to < len(events) && events[to].Sequence == l.position.sequence+1+int32(to-from) && events[to].Sequence <= last {
+		to++
+	}
+	return events[from:to]
+}
+
 // read is catchUp from the store.
-func (l *logFollower) read(ctx context.Context, last int32, send func(*chat.Event) error) (more bool, err error) {
+func (l *logFollower) read(ctx context.Context, last int32, send func([]*kuplav1.Event) error) (more bool, err error) {
 	for l.position.sequence < last {
 		events, err := l.server.store.Events(ctx, l.conv.ID, l.position.sequence,
 			min(eventsPerRead, int(last-l.position.sequence)))
 		if err != nil {
 			return more, err
 		}
-		if len(events) == 0 {
-			return more, fmt.Errorf("%s has no event after %d", l.conv, l.position.sequence)
+		if n := len(l.next(events, last)); n == 0 || n < len(events) {
+			return more, fmt.Errorf("%s does not continue %d: %d of %d events do", l.conv, l.position.sequence, n, len(events))
 		}
-		for i := range events {
-			e := &events[i]
-			if e.Sequence != l.position.sequence+1 {
-				return more, fmt.Errorf("%s continues %d with %d", l.conv, l.position.sequence, e.Sequence)
-			}
-			more = more || !isMessage(e)
-			if err := l.handOut(e, send); err != nil {
-				return more, err
-			}
+		others, err := l.handOut(events, send)
+		more = more || others
+		if err != nil {
+			return more, err
 		}
 	}
 	return more, nil
 }
 
-// handOut sends the next event and moves on past it.
-func (l *logFollower) handOut(e *chat.Event, send func(*chat.Event) error) error {
-	l.position = at(*e)
-	return send(e)
+// handOut sends the next events and moves on past them. It reports whether anything but messages was among them.
+func (l *logFollower) handOut(events []chat.Event, send func([]*kuplav1.Event) error) (more bool, err error) {
+	for len(events) > 0 {
+		n := min(len(events), frameEvents(events))
+		frame := make([]*kuplav1.Event, n)
+		for i := range frame {
+			more = more || !isMessage(&events[i])
+			frame[i] = eventProto(events[i], l.viewer.to)
+		}
+		l.position = at(events[n-1])
+		if err := send(frame); err != nil {
+			return more, err
+		}
+		events = events[n:]
+	}
+	return more, nil
+}
+
+// textPerFrame is about how many bytes of text one frame has at most, unless one message alone has more.
+const textPerFrame = 32 << 10
+
+// frameEvents is how many of the events one frame takes.
+func frameEvents(events []chat.Event) (n int) {
+	for size := 0; n < len(events); n++ {
+		if m, ok := events[n].Kind.(chat.MessagePosted); ok {
+			size += len(m.Text)
+		}
+		if n > 0 && size > textPerFrame {
+			break
+		}
+	}
+	return n
 }
 
 func isMessage(e *chat.Event) bool {
@@ -357,7 +390,7 @@ func (st *conversationStream) begin(ctx context.Context, from position) error {
 			return err
 		}
 	}
-	if _, err := st.log.catchUp(ctx, nil, st.sendEvent); err != nil {
+	if _, err := st.log.catchUp(ctx, nil, st.sendEvents); err != nil {
 		if err := st.fallBehind(err); err != nil {
 			return err
 		}
@@ -396,7 +429,7 @@ func (st *conversationStream) makeUp(ctx context.Context) error {
 		return err
 	}
 	st.log.learn(conv)
-	if _, err := st.log.catchUp(ctx, nil, st.sendEvent); err != nil {
+	if _, err := st.log.catchUp(ctx, nil, st.sendEvents); err != nil {
 		return err
 	}
 	st.caughtUp()
@@ -415,7 +448,7 @@ func (st *conversationStream) makeUp(ctx context.Context) error {
 func (st *conversationStream) tell(ctx context.Context, p *hub.Pending) error {
 	if n := p.NewsOf(st.log.conv.ID); n != nil {
 		st.log.learn(n.Conversation)
-		more, err := st.log.catchUp(ctx, n.Events, st.sendEvent)
+		more, err := st.log.catchUp(ctx, n.Events, st.sendEvents)
 		if err != nil {
 			return err
 		}
@@ -462,9 +495,9 @@ func (st *conversationStream) send(frame *kuplav1.FollowConversationResponse) er
 	return nil
 }
 
-func (st *conversationStream) sendEvent(e *chat.Event) error {
+func (st *conversationStream) sendEvents(events []*kuplav1.Event) error {
 	return st.send(&kuplav1.FollowConversationResponse{
-		Frame: &kuplav1.FollowConversationResponse_Event{Event: eventProto(*e, st.log.viewer.to)},
+		Frame: &kuplav1.FollowConversationResponse_Events{Events: &kuplav1.Events{Events: events}},
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
 
 	kuplav1 "github.com/kupla-chat/kupla/gen/go/kupla/v1"
 	"github.com/kupla-chat/kupla/server/internal/app"
@@ -17,25 +18,35 @@ import (
 )
 
 // richLog is a conversation with every kind of event in its log, still active, and who leads it.
-func richLog(t *testing.T, s *apptest.Server) (customer apptest.Customer, leader apptest.Clients) {
+func richLog(t *testing.T, s *apptest.Server) (
+	customer apptest.Customer, leader apptest.Clients, frames []*kuplav1.FollowConversationResponse,
+) {
 	t.Helper()
 	first := available(t, s, store.Staff{ID: "first"})
 	second := available(t, s, store.Staff{ID: "second"})
 	third := available(t, s, store.Staff{ID: "third", QueueIDs: []string{"mental-health"}})
 	customer = start(t, s, startIn(apptest.Queue, func(r *kuplav1.StartConversationRequest) { r.Message = "Hei" }))
-	take(t, first, customer.ID)
-	first.Say(t, customer.ID, "Hei hei")
-	invite(t, first, customer.ID, "second")
-	second.Say(t, customer.ID, "Minäkin olen täällä")
-	leave(t, second, customer.ID)
-	returnToQueue(t, first, customer.ID)
-	customer.Say(t, customer.ID, "Odotan")
-	take(t, first, customer.ID)
-	transfer(t, first, toColleague(customer.ID, "second", false))
-	transfer(t, second, toQueue(customer.ID, "mental-health", false))
-	take(t, third, customer.ID)
-	customer.Say(t, customer.ID, "Kiitos")
-	return customer, third
+	stream := follow(t, customer.Clients, customer.ID, "")
+	for _, step := range []func(){
+		func() { take(t, first, customer.ID) },
+		func() { first.Say(t, customer.ID, "Hei hei") },
+		func() { invite(t, first, customer.ID, "second") },
+		func() { second.Say(t, customer.ID, "Minäkin olen täällä") },
+		func() { leave(t, second, customer.ID) },
+		func() { returnToQueue(t, first, customer.ID) },
+		func() { customer.Say(t, customer.ID, "Odotan") },
+		func() { take(t, first, customer.ID) },
+		func() { transfer(t, first, toColleague(customer.ID, "second", false)) },
+		func() { transfer(t, second, toQueue(customer.ID, "mental-health", false)) },
+		func() { take(t, third, customer.ID) },
+		func() { customer.Say(t, customer.ID, "Kiitos") },
+	} {
+		step()
+		echo()
+	}
+	frames = stream.all()
+	stream.stop()
+	return customer, third, frames
 }
 
 // richEvents are the events of richLog.
@@ -78,7 +89,7 @@ func TestFollowSendsSnapshotThenLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		onMonday(t)
 		s := apptest.New(t)
-		customer, _ := richLog(t, s)
+		customer, _, _ := richLog(t, s)
 		for name, cursor := range map[string]string{"no cursor": "", "the cursor of the start": customer.Cursor} {
 			stream := follow(t, customer.Clients, customer.ID, cursor)
 			frames := stream.all()
@@ -109,11 +120,11 @@ func TestFollowResumesAtEveryEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		onMonday(t)
 		s := apptest.New(t)
-		customer, leader := richLog(t, s)
-		resumeEverywhere(t, customer, richEvents)
+		customer, leader, frames := richLog(t, s)
+		resumeEverywhere(t, customer, frames, richEvents)
 		closeConversation(t, leader, customer.ID)
 		closed := append(append([]string{}, richEvents...), fmt.Sprintf("event %d closed COMPLETED", len(richEvents)+1))
-		resumeEverywhere(t, customer, closed, "go away CONVERSATION_CLOSED")
+		resumeEverywhere(t, customer, frames, closed, "go away CONVERSATION_CLOSED")
 		// Staff who are still there read the same.
 		stream := follow(t, leader, customer.ID, "")
 		stream.want(append(append([]string{"snapshot CLOSED"}, closed...), "go away CONVERSATION_CLOSED")...)
@@ -121,23 +132,27 @@ func TestFollowResumesAtEveryEvent(t *testing.T) {
 	})
 }
 
-// resumeEverywhere resumes a conversation from the cursor of each of its frames.
-func resumeEverywhere(t *testing.T, customer apptest.Customer, events []string, end ...string) {
+// resumeEverywhere resumes a conversation from the cursor of each frame that came while its events happened.
+func resumeEverywhere(
+	t *testing.T, customer apptest.Customer, frames []*kuplav1.FollowConversationResponse, events []string, end ...string,
+) {
 	t.Helper()
-	whole := follow(t, customer.Clients, customer.ID, "")
-	frames := whole.all()
-	whole.stop()
-	if len(frames) != 1+len(events)+len(end) {
-		t.Fatalf("the whole stream has %d frames, want %d", len(frames), 1+len(events)+len(end))
-	}
+	last := 0
+	places := map[int]bool{} // in the log, at which it was resumed
 	for i, f := range frames {
+		last += len(f.GetEvents().GetEvents())
+		places[last] = true
 		stream := follow(t, customer.Clients, customer.ID, f.GetCursor())
 		got := stream.lines()
 		if !strings.HasPrefix(got[0], "snapshot") {
 			t.Fatalf("resumed after frame %d the stream begins with %q, want a snapshot", i, got[0])
 		}
-		wantLines(t, got[1:], append(append([]string{}, events[min(i, len(events)):]...), end...)...)
+		wantLines(t, got[1:], append(append([]string{}, events[last:]...), end...)...)
 		stream.stop()
+	}
+	// Two events that one change made come together, as the first two and a transfer to a colleague's.
+	if want := len(richEvents) - 1; len(places) < want-1 {
+		t.Errorf("resumed at %d places of %d events", len(places), want)
 	}
 }
 
@@ -172,13 +187,13 @@ func TestEveryFrameCarriesACursor(t *testing.T) {
 		last := int32(0)
 		for _, f := range frames {
 			seen[fmt.Sprintf("%T", f.GetFrame())] = true
-			if e := f.GetEvent(); e != nil {
+			for _, e := range f.GetEvents().GetEvents() {
 				last = e.GetSequence()
 			}
 			again := follow(t, customer.Clients, customer.ID, f.GetCursor())
 			next := last
 			for _, g := range again.all()[1:] {
-				if e := g.GetEvent(); e != nil {
+				for _, e := range g.GetEvents().GetEvents() {
 					next++
 					if e.GetSequence() != next {
 						t.Fatalf("after %s: got event %d, want %d", describeFollowed(f), e.GetSequence(), next)
@@ -194,7 +209,7 @@ func TestEveryFrameCarriesACursor(t *testing.T) {
 			t.Fatalf("the last event is %d, want 5", last)
 		}
 		for _, f := range []any{
-			&kuplav1.FollowConversationResponse_Snapshot{}, &kuplav1.FollowConversationResponse_Event{},
+			&kuplav1.FollowConversationResponse_Snapshot{}, &kuplav1.FollowConversationResponse_Events{},
 			&kuplav1.FollowConversationResponse_Place{}, &kuplav1.FollowConversationResponse_Typing{},
 			&kuplav1.FollowConversationResponse_ReadMark{}, &kuplav1.FollowConversationResponse_Presence{},
 			&kuplav1.FollowConversationResponse_Heartbeat{},
@@ -277,8 +292,9 @@ func TestFollowRefusesMalformedCursors(t *testing.T) {
 			customer.Say(t, customer.ID, "Hei")
 		}
 		stream := follow(t, customer.Clients, customer.ID, "")
-		good := stream.all()[3].GetCursor()
+		good := stream.all()[1].GetCursor()
 		stream.stop()
+		customer.Say(t, customer.ID, "Vielä yksi")
 		otherStream := follow(t, other.Clients, other.ID, "")
 		others := otherStream.all()[1].GetCursor()
 		otherStream.stop()
@@ -320,7 +336,7 @@ func TestFollowRefusesMalformedCursors(t *testing.T) {
 				kuplav1.ErrorReason_ERROR_REASON_CURSOR_MALFORMED)
 		}
 		// And the good one is good.
-		follow(t, customer.Clients, customer.ID, good).want("snapshot WAITING", "event 4 message")
+		follow(t, customer.Clients, customer.ID, good).want("snapshot WAITING", "event 5 message")
 	})
 }
 
@@ -330,22 +346,24 @@ func TestFollowResetsAfterARestoredBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := apptest.New(t)
 		customer := s.Start(apptest.Queue)
-		customer.Say(t, customer.ID, "Ennen varmuuskopiota") // 2
+		cursors := map[int32]string{}
+		// say says something and takes the cursor behind it.
+		say := func(text string) {
+			time.Sleep(time.Second)
+			before := int32(len(cursors))
+			customer.Say(t, customer.ID, text)
+			stream := follow(t, customer.Clients, customer.ID, cursors[before])
+			frames := stream.all()
+			stream.stop()
+			cursors[before+1] = frames[len(frames)-1].GetCursor()
+		}
+		first := follow(t, customer.Clients, customer.ID, "")
+		cursors[1] = first.all()[1].GetCursor()
+		first.stop()
+		say("Ennen varmuuskopiota") // 2
 		restore := s.Backup()
 		for range 3 {
-			time.Sleep(time.Second)
-			customer.Say(t, customer.ID, "Tämä katoaa") // 3, 4, 5
-		}
-		stream := follow(t, customer.Clients, customer.ID, "")
-		cursors := map[int32]string{}
-		for _, f := range stream.all() {
-			if e := f.GetEvent(); e != nil {
-				cursors[e.GetSequence()] = f.GetCursor()
-			}
-		}
-		stream.stop()
-		if len(cursors) != 5 {
-			t.Fatalf("the log has %d events, want 5", len(cursors))
+			say("Tämä katoaa") // 3, 4, 5
 		}
 
 		restore()
@@ -370,8 +388,9 @@ func TestFollowResetsAfterARestoredBackup(t *testing.T) {
 			frames := stream.all()
 			stream.want(want...)
 			stream.stop()
-			if frames[len(frames)-1].GetEvent().GetMessagePosted().GetText() != "Uusi neljäs" {
-				t.Errorf("from %d the last event is %v", sequence, frames[len(frames)-1])
+			events := frames[len(frames)-1].GetEvents().GetEvents()
+			if events[len(events)-1].GetMessagePosted().GetText() != "Uusi neljäs" {
+				t.Errorf("from %d the last events are %v", sequence, events)
 			}
 			if frames[1].GetReset_() == nil {
 				continue
@@ -524,6 +543,87 @@ func TestFollowOfAnothersConversation(t *testing.T) {
 			}
 			apptest.WantReason(t, stream.end(), connect.CodeNotFound,
 				kuplav1.ErrorReason_ERROR_REASON_CONVERSATION_NOT_FOUND)
+		}
+	})
+}
+
+// A history comes in few frames, and goes on behind each of them. None is larger than it may be, but for what one message
+// alone needs.
+func TestHistoryComesInFewFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		customer := s.Start(apptest.Queue)
+		take(t, nurse, customer.ID)
+		// 4,000 characters are the most that there may be, and these the longest ones.
+		for _, text := range []string{"Hei", strings.Repeat("🙂", 4000), strings.Repeat("ä", 4000), strings.Repeat("b", 4000)} {
+			for range 6 {
+				nurse.Say(t, customer.ID, text)
+				time.Sleep(time.Second)
+			}
+		}
+		const last = 26
+		const most = 40 << 10 // of a frame: 32 KiB of text, and what is around it
+		check := func(name string, events []*kuplav1.Event, frame proto.Message, read *int32) {
+			for _, e := range events {
+				*read++
+				if e.GetSequence() != *read {
+					t.Fatalf("%s: got event %d, want %d", name, e.GetSequence(), *read)
+				}
+			}
+			if size := proto.Size(frame); size > most {
+				t.Errorf("%s: a frame has %d bytes", name, size)
+			}
+		}
+		stream := follow(t, customer.Clients, customer.ID, "")
+		frames := stream.all()[1:]
+		stream.stop()
+		// Three of the longest do not fit into one frame, nor do five of the second longest.
+		if len(frames) < 5 || len(frames) > 8 {
+			t.Errorf("the history comes in %d frames", len(frames))
+		}
+		read := int32(0)
+		for _, f := range frames {
+			check("a conversation", f.GetEvents().GetEvents(), f, &read)
+			again := follow(t, customer.Clients, customer.ID, f.GetCursor())
+			rest := read
+			for _, g := range again.all()[1:] {
+				check("resumed", g.GetEvents().GetEvents(), g, &rest)
+			}
+			again.stop()
+			if rest != last {
+				t.Errorf("resumed after event %d it goes on to %d, want %d", read, rest, last)
+			}
+		}
+		if read != last {
+			t.Errorf("the last event is %d, want %d", read, last)
+		}
+		desk := watchDesk(t, nurse, "")
+		read = 0
+		for _, f := range desk.all() {
+			check("a desk", f.GetEvents().GetEvents(), f, &read)
+		}
+		if read != last {
+			t.Errorf("the desk's last event is %d, want %d", read, last)
+		}
+	})
+}
+
+// An answer takes along what it answers: one frame for whoever asked, with both.
+func TestEchoComesWithTheReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := apptest.New(t)
+		nurse := s.Staff(store.Staff{ID: "nurse"})
+		customer := s.Start(apptest.Queue)
+		take(t, nurse, customer.ID)
+		stream := follow(t, customer.Clients, customer.ID, "")
+		stream.lines()
+		customer.Say(t, customer.ID, "Kuuleeko kukaan?")
+		synctest.Wait()
+		nurse.Say(t, customer.ID, "Kuulee")
+		frames := stream.news()
+		if len(frames) == 0 || describeFollowed(frames[0]) != "event 3 message\nevent 4 message" {
+			t.Errorf("the frames are %v", frames)
 		}
 	})
 }

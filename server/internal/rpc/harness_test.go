@@ -88,7 +88,7 @@ func (r *tape[F]) news() []F {
 func (r *tape[F]) lines() []string {
 	var lines []string
 	for _, f := range r.news() {
-		lines = append(lines, r.describe(f))
+		lines = append(lines, strings.Split(r.describe(f), "\n")...)
 	}
 	return lines
 }
@@ -179,6 +179,15 @@ func watchQueues(t testing.TB, c apptest.Clients, ids ...string) *tape[*kuplav1.
 	return record(t, stream, describeQueues)
 }
 
+// describeEvents tells each event in a line.
+func describeEvents(events []*kuplav1.Event) string {
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[i] = describeEvent(e)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // describeEvent tells an event in a line.
 func describeEvent(e *kuplav1.Event) string {
 	kind := "unknown"
@@ -247,8 +256,8 @@ func describeFollowed(f *kuplav1.FollowConversationResponse) string {
 	switch k := f.GetFrame().(type) {
 	case *kuplav1.FollowConversationResponse_Snapshot:
 		return "snapshot" + short(k.Snapshot.GetConversation().GetState())
-	case *kuplav1.FollowConversationResponse_Event:
-		return describeEvent(k.Event)
+	case *kuplav1.FollowConversationResponse_Events:
+		return describeEvents(k.Events.GetEvents())
 	case *kuplav1.FollowConversationResponse_Place:
 		return describePlace(k.Place)
 	case *kuplav1.FollowConversationResponse_Typing:
@@ -271,8 +280,8 @@ func describeDesk(f *kuplav1.WatchDeskResponse) string {
 	switch k := f.GetFrame().(type) {
 	case *kuplav1.WatchDeskResponse_Snapshot:
 		return fmt.Sprintf("snapshot of %d", len(k.Snapshot.GetConversations()))
-	case *kuplav1.WatchDeskResponse_Event:
-		return describeEvent(k.Event.GetEvent())
+	case *kuplav1.WatchDeskResponse_Events:
+		return describeEvents(k.Events.GetEvents())
 	case *kuplav1.WatchDeskResponse_Waiting:
 		return fmt.Sprintf("waiting %d in %s", k.Waiting.GetCount(), k.Waiting.GetQueueId())
 	case *kuplav1.WatchDeskResponse_ConversationAdded:

@@ -644,6 +644,7 @@ func (c chatter) refusedStream(m protoreflect.MethodDescriptor, token string, re
 type followedLog struct {
 	t      *testing.T
 	stream frames
+	events []*kuplav1.Event // received, and not asked for yet
 }
 
 // frame reads the next frame, which there must be.
@@ -664,10 +665,12 @@ func (l *followedLog) frame() *kuplav1.FollowConversationResponse {
 func (l *followedLog) wantEvent(sequence int32, is func(*kuplav1.Event) bool) {
 	l.t.Helper()
 	for {
-		e := l.frame().GetEvent()
-		if e == nil {
+		if len(l.events) == 0 {
+			l.events = l.frame().GetEvents().GetEvents()
 			continue
 		}
+		e := l.events[0]
+		l.events = l.events[1:]
 		if e.GetSequence() != sequence || !is(e) {
 			l.t.Fatalf("event %d is %v", sequence, e)
 		}
@@ -679,9 +682,12 @@ func (l *followedLog) wantEvent(sequence int32, is func(*kuplav1.Event) bool) {
 func (l *followedLog) wantGoAway(reason kuplav1.GoAwayReason) {
 	l.t.Helper()
 	for {
+		if len(l.events) > 0 {
+			l.t.Fatalf("one more event: %v", l.events[0])
+		}
 		frame := l.frame()
-		if frame.GetEvent() != nil {
-			l.t.Fatalf("one more event: %v", frame)
+		if l.events = frame.GetEvents().GetEvents(); l.events != nil {
+			continue
 		}
 		if frame.GetGoAway() == nil {
 			continue

@@ -166,8 +166,10 @@ func talk(t *testing.T, url string, nurse apptest.Clients, queueID, language str
 			if err != nil {
 				t.Fatalf("the desk: %v", err)
 			}
-			if e := frame.GetEvent(); e.GetConversationId() == id && e.GetEvent().GetSequence() == sequence {
-				return e.GetEvent()
+			for _, e := range frame.GetEvents().GetEvents() {
+				if frame.GetEvents().GetConversationId() == id && e.GetSequence() == sequence {
+					return e
+				}
 			}
 		}
 	}

@@ -81,41 +81,40 @@ func TestSlowReaderMissesNothingAndCostsNothing(t *testing.T) {
 		}
 		closeConversation(t, nurse, customer.ID)
 
-		checkLog(t, "FollowConversation", customer.ID, func() (*kuplav1.Event, bool, error) {
+		checkLog(t, "FollowConversation", customer.ID, func() ([]*kuplav1.Event, bool, error) {
 			f, err := conversation.Receive()
-			return f.GetEvent(), f.GetGoAway() != nil, err
+			return f.GetEvents().GetEvents(), f.GetGoAway() != nil, err
 		})
-		checkLog(t, "WatchDesk", customer.ID, func() (*kuplav1.Event, bool, error) {
+		checkLog(t, "WatchDesk", customer.ID, func() ([]*kuplav1.Event, bool, error) {
 			f, err := desk.Receive()
-			return f.GetEvent().GetEvent(), f.GetConversationRemoved() != nil, err
+			return f.GetEvents().GetEvents(), f.GetConversationRemoved() != nil, err
 		})
 		_ = desk.Close()
 	})
 }
 
 // checkLog reads a log of 10,000 messages, from its first event, or the one after what was sent already, to the end.
-func checkLog(t *testing.T, name, id string, next func() (e *kuplav1.Event, over bool, err error)) {
+func checkLog(t *testing.T, name, id string, next func() (events []*kuplav1.Event, over bool, err error)) {
 	t.Helper()
 	last := int32(0)
 	for {
-		e, over, err := next()
+		events, over, err := next()
 		if errors.Is(err, io.EOF) || over {
 			break
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if e == nil {
-			continue
-		}
-		last++
-		if e.GetSequence() != last {
-			t.Fatalf("%s: got event %d, want %d", name, e.GetSequence(), last)
-		}
-		// The first two are the joinings.
-		if text := e.GetMessagePosted().GetText(); last > 2 && last <= 10_002 &&
-			!strings.HasPrefix(text, fmt.Sprintf("%d ", last-2)) {
-			t.Fatalf("%s: event %d of %s is %.20q", name, last, id, text)
+		for _, e := range events {
+			last++
+			if e.GetSequence() != last {
+				t.Fatalf("%s: got event %d, want %d", name, e.GetSequence(), last)
+			}
+			// The first two are the joinings.
+			if text := e.GetMessagePosted().GetText(); last > 2 && last <= 10_002 &&
+				!strings.HasPrefix(text, fmt.Sprintf("%d ", last-2)) {
+				t.Fatalf("%s: event %d of %s is %.20q", name, last, id, text)
+			}
 		}
 	}
 	if last != 10_003 {
@@ -338,7 +337,7 @@ func TestPeerThatDoesNotReadIsLetGo(t *testing.T) {
 			for err == nil && f.GetHeartbeat() != nil { // of the time that all this took
 				f, err = reader.Receive()
 			}
-			if err != nil || f.GetEvent().GetMessagePosted().GetText() != "hei" {
+			if err != nil || f.GetEvents().GetEvents()[0].GetMessagePosted().GetText() != "hei" {
 				t.Errorf("the other stream got %v, %v", f, err)
 			}
 		})

@@ -148,7 +148,7 @@ func (st *deskStream) catchUp(ctx context.Context) error {
 		}
 	}
 	for _, id := range slices.Clone(st.order) {
-		if _, err := st.logs[id].catchUp(ctx, nil, st.sendEvent(id)); err != nil {
+		if _, err := st.logs[id].catchUp(ctx, nil, st.sendEvents(id)); err != nil {
 			return err
 		}
 		if _, err := st.dropIfOver(id); err != nil {
@@ -254,7 +254,7 @@ const lastWords = 5 * time.Minute
 func (st *deskStream) tellGone(ctx context.Context, l *logFollower) error {
 	id, p, now := l.conv.ID, l.viewer.participant, st.server.now()
 	if (!p.Present() && now.Before(p.LeaveTime.Add(lastWords))) || l.conv.Readable(p, now, st.server.config.WrapUp) {
-		if _, err := l.catchUp(ctx, nil, st.sendEvent(id)); err != nil {
+		if _, err := l.catchUp(ctx, nil, st.sendEvents(id)); err != nil {
 			return err
 		}
 	}
@@ -369,7 +369,7 @@ func (st *deskStream) tellAdded(ctx context.Context, id string) error {
 	}}); err != nil {
 		return err
 	}
-	_, err = l.catchUp(ctx, nil, st.sendEvent(id))
+	_, err = l.catchUp(ctx, nil, st.sendEvents(id))
 	return err
 }
 
@@ -377,7 +377,7 @@ func (st *deskStream) tellAdded(ctx context.Context, id string) error {
 func (st *deskStream) tellNews(ctx context.Context, id string, n *hub.News) error {
 	l := st.logs[id]
 	l.learn(n.Conversation)
-	more, err := l.catchUp(ctx, n.Events, st.sendEvent(id))
+	more, err := l.catchUp(ctx, n.Events, st.sendEvents(id))
 	if err != nil {
 		return err
 	}
@@ -533,10 +533,10 @@ func (st *deskStream) sendSnapshot() error {
 	return st.send(&kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Snapshot{Snapshot: snapshot}})
 }
 
-func (st *deskStream) sendEvent(conversationID string) func(*chat.Event) error {
-	return func(e *chat.Event) error {
-		return st.send(&kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Event{
-			Event: &kuplav1.DeskEvent{ConversationId: conversationID, Event: eventProto(*e, toStaff)},
+func (st *deskStream) sendEvents(conversationID string) func([]*kuplav1.Event) error {
+	return func(events []*kuplav1.Event) error {
+		return st.send(&kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Events{
+			Events: &kuplav1.DeskEvents{ConversationId: conversationID, Events: events},
 		}})
 	}
 }

@@ -61,9 +61,10 @@ func TestDeskBeginsWithASnapshot(t *testing.T) {
 		if c := snapshot.GetColleagues(); len(c) != 1 || c[0].GetId() != "colleague" {
 			t.Errorf("the colleagues are %v", c)
 		}
-		for i, want := range []string{first.ID, first.ID, second.ID, second.ID, second.ID} {
-			if got := frames[i+1].GetEvent().GetConversationId(); got != want {
-				t.Errorf("event %d is of the wrong conversation", i)
+		// A frame is of one conversation.
+		for i, want := range []string{first.ID, second.ID} {
+			if got := frames[i+1].GetEvents().GetConversationId(); got != want {
+				t.Errorf("frame %d is of the wrong conversation", i)
 			}
 		}
 	})
@@ -170,7 +171,7 @@ func TestDeskTellsWhatComesAndGoes(t *testing.T) {
 			frames := stream.news()
 			var lines []string
 			for _, f := range frames {
-				lines = append(lines, describeDesk(f))
+				lines = append(lines, strings.Split(describeDesk(f), "\n")...)
 				if a := f.GetConversationAdded(); a != nil && (a.GetSnapshot().GetConversation().GetId() != c.ID ||
 					a.GetSnapshot().GetConversation().GetLastSequence() != 3) {
 					t.Errorf("added %v", a.GetSnapshot().GetConversation())
@@ -283,8 +284,9 @@ func byConversation(frames []*kuplav1.WatchDeskResponse) map[string][]string {
 	told := map[string][]string{}
 	for _, f := range frames {
 		switch {
-		case f.GetEvent() != nil:
-			told[f.GetEvent().GetConversationId()] = append(told[f.GetEvent().GetConversationId()], describeDesk(f))
+		case f.GetEvents() != nil:
+			id := f.GetEvents().GetConversationId()
+			told[id] = append(told[id], strings.Split(describeDesk(f), "\n")...)
 		case f.GetConversationRemoved() != nil:
 			id := f.GetConversationRemoved().GetConversationId()
 			told[id] = append(told[id], describeDesk(f))
@@ -363,10 +365,11 @@ func TestDeskInterleavesConversations(t *testing.T) {
 		echo()
 		last := map[string]int32{}
 		for _, f := range stream.all() {
-			if e := f.GetEvent(); e != nil {
-				last[e.GetConversationId()]++
-				if e.GetEvent().GetSequence() != last[e.GetConversationId()] {
-					t.Fatalf("got event %d, want %d", e.GetEvent().GetSequence(), last[e.GetConversationId()])
+			for _, e := range f.GetEvents().GetEvents() {
+				id := f.GetEvents().GetConversationId()
+				last[id]++
+				if e.GetSequence() != last[id] {
+					t.Fatalf("got event %d, want %d", e.GetSequence(), last[id])
 				}
 			}
 		}

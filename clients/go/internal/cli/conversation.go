@@ -351,7 +351,9 @@ func conversationFrame(update kupla.Update) *kuplav1.FollowConversationResponse 
 	case kupla.UpdateSnapshot:
 		frame.Frame = &kuplav1.FollowConversationResponse_Snapshot{Snapshot: update.Snapshot}
 	case kupla.UpdateEvent:
-		frame.Frame = &kuplav1.FollowConversationResponse_Event{Event: update.Event}
+		frame.Frame = &kuplav1.FollowConversationResponse_Events{
+			Events: &kuplav1.Events{Events: []*kuplav1.Event{update.Event}},
+		}
 	case kupla.UpdatePlace:
 		frame.Frame = &kuplav1.FollowConversationResponse_Place{Place: update.Place}
 	case kupla.UpdateTyping:

@@ -512,8 +512,8 @@ func deskFrame(update kupla.DeskUpdate) *kuplav1.WatchDeskResponse {
 	case kupla.DeskSnapshot:
 		frame.Frame = &kuplav1.WatchDeskResponse_Snapshot{Snapshot: update.Snapshot}
 	case kupla.DeskEvent:
-		frame.Frame = &kuplav1.WatchDeskResponse_Event{Event: &kuplav1.DeskEvent{
-			ConversationId: update.ConversationID, Event: update.Event,
+		frame.Frame = &kuplav1.WatchDeskResponse_Events{Events: &kuplav1.DeskEvents{
+			ConversationId: update.ConversationID, Events: []*kuplav1.Event{update.Event},
 		}}
 	case kupla.DeskWaiting:
 		frame.Frame = &kuplav1.WatchDeskResponse_Waiting{Waiting: update.Waiting}

@@ -393,7 +393,7 @@ func (f *fakeService) FollowConversation(
 			return err
 		}
 		for ; at < len(log); err = send(&kuplav1.FollowConversationResponse{
-			Frame: &kuplav1.FollowConversationResponse_Event{Event: log[at-1]},
+			Frame: &kuplav1.FollowConversationResponse_Events{Events: &kuplav1.Events{Events: log[at-1 : at]}},
 		}) {
 			if err != nil {
 				return err
@@ -581,8 +581,8 @@ func (f *fakeService) WatchDesk(
 			}
 			if one.onDesk || known {
 				for ; told[id] < len(one.log); told[id]++ {
-					out = append(out, &kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Event{
-						Event: &kuplav1.DeskEvent{ConversationId: id, Event: one.log[told[id]]},
+					out = append(out, &kuplav1.WatchDeskResponse{Frame: &kuplav1.WatchDeskResponse_Events{
+						Events: &kuplav1.DeskEvents{ConversationId: id, Events: one.log[told[id] : told[id]+1]},
 					}})
 				}
 			}

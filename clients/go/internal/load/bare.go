@@ -153,7 +153,7 @@ func (b *bareService) SendMessage(
 			return nil, connect.NewError(connect.CodeFailedPrecondition, "both ends must follow before one of them sends")
 		}
 		if err := stream.Send(&kuplav1.FollowConversationResponse{
-			Cursor: bareCursor, Frame: &kuplav1.FollowConversationResponse_Event{Event: event},
+			Cursor: bareCursor, Frame: &kuplav1.FollowConversationResponse_Events{Events: &kuplav1.Events{Events: []*kuplav1.Event{event}}},
 		}); err != nil {
 			return nil, err
 		}

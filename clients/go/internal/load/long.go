@@ -152,14 +152,15 @@ func (g *logged) next(stream kuplav1connect.ConversationServiceFollowConversatio
 		if frame.GetGoAway() != nil || frame.GetReset_() != nil {
 			return fmt.Errorf("a stream told %v", frame)
 		}
-		e := frame.GetEvent()
-		if e == nil {
+		if frame.GetEvents() == nil {
 			continue
 		}
-		if e.GetSequence() != g.last+1 {
-			return fmt.Errorf("event %d arrived after event %d", e.GetSequence(), g.last)
+		for _, e := range frame.GetEvents().GetEvents() {
+			if e.GetSequence() != g.last+1 {
+				return fmt.Errorf("event %d arrived after event %d", e.GetSequence(), g.last)
+			}
+			g.last++
 		}
-		g.last++
 		g.cursors = append(g.cursors[max(0, len(g.cursors)-resumeBehind):], frame.GetCursor())
 		return nil
 	}

@@ -234,9 +234,11 @@ func (r *overload) listen(ctx context.Context, l *listener) error {
 			return fmt.Errorf("an open stream ended: %w", err)
 		}
 		switch f := frame.GetFrame().(type) {
-		case *kuplav1.FollowConversationResponse_Event:
-			if err := r.hear(l, f.Event); err != nil {
-				return err
+		case *kuplav1.FollowConversationResponse_Events:
+			for _, e := range f.Events.GetEvents() {
+				if err := r.hear(l, e); err != nil {
+					return err
+				}
 			}
 		case *kuplav1.FollowConversationResponse_GoAway, *kuplav1.FollowConversationResponse_Reset_:
 			return fmt.Errorf("an open stream told %v", frame)

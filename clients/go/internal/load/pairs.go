@@ -219,9 +219,11 @@ func (p *party) follow(ctx context.Context) error {
 			return fmt.Errorf("a stream ended: %w", err)
 		}
 		switch f := frame.GetFrame().(type) {
-		case *kuplav1.FollowConversationResponse_Event:
-			if err := p.event(ctx, f.Event); err != nil {
-				return err
+		case *kuplav1.FollowConversationResponse_Events:
+			for _, e := range f.Events.GetEvents() {
+				if err := p.event(ctx, e); err != nil {
+					return err
+				}
 			}
 		case *kuplav1.FollowConversationResponse_GoAway, *kuplav1.FollowConversationResponse_Reset_:
 			return fmt.Errorf("a stream told %v", frame)

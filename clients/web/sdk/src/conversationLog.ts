@@ -5,6 +5,7 @@ import {
   ConversationSnapshotSchema,
   type ConversationSnapshot,
   type Event,
+  EventsSchema,
   type Place,
   PresenceSchema,
   ReadMarkSchema,
@@ -87,11 +88,16 @@ export class ConversationLog {
   take({ cursor, frame }: FollowConversationResponse): Step {
     const step: Step = {};
     switch (frame.case) {
-      case "event": {
-        const verdict = this.#progress.take(frame.value.sequence);
-        if (verdict === "missing") this.#gap(frame.value.sequence);
-        if (verdict === "fresh" || this.#rewound) this.#moveTo(cursor);
-        if (verdict === "fresh") this.#add(frame.value);
+      case "events": {
+        const { events } = frame.value;
+        for (const event of events) {
+          const verdict = this.#progress.take(event.sequence);
+          if (verdict === "missing") this.#gap(event.sequence);
+          // The cursor stands behind the last of them.
+          const moves = event === events.at(-1) ? cursor : "";
+          if (verdict === "fresh" || this.#rewound) this.#moveTo(moves);
+          if (verdict === "fresh") this.#add(event);
+        }
         break;
       }
       case "snapshot": {
@@ -165,8 +171,10 @@ export class ConversationLog {
       });
       frames.push(create(FollowConversationResponseSchema, { frame: { case: "snapshot", value } }));
     }
-    for (const value of this.#events.slice(after)) {
-      frames.push(create(FollowConversationResponseSchema, { frame: { case: "event", value } }));
+    const events = this.#events.slice(after);
+    if (events.length > 0) {
+      const value = create(EventsSchema, { events });
+      frames.push(create(FollowConversationResponseSchema, { frame: { case: "events", value } }));
     }
     const last = frames.at(-1);
     if (last !== undefined) last.cursor = this.cursor;

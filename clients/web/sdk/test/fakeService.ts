@@ -201,5 +201,11 @@ export function posted(
   text = `text ${sequence}`,
   participantId = professional,
 ): FollowConversationResponse {
-  return frame(`cursor ${sequence}`, { case: "event", value: message(sequence, text, participantId) });
+  return frame(`cursor ${sequence}`, { case: "events", value: { events: [message(sequence, text, participantId)] } });
+}
+
+/** One frame with several messages. */
+export function postedAll(...numbers: number[]): FollowConversationResponse {
+  const events = numbers.map((n) => message(n, `text ${n}`, professional));
+  return frame(`cursor ${numbers.at(-1)}`, { case: "events", value: { events } });
 }

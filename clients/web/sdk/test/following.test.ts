@@ -8,7 +8,7 @@ import { GoAwayReason } from "@kupla/contract/kupla/v1/stream_pb";
 import { describe, expect, it, vi } from "vitest";
 import { type ChatState, createKupla } from "../src/index.js";
 import { FakePage } from "./fakePage.js";
-import { frame, me, posted, professional, refusal, snapshot } from "./fakeService.js";
+import { frame, me, posted, postedAll, professional, refusal, snapshot } from "./fakeService.js";
 import { half, keep, kit, opened, sequences } from "./kit.js";
 import { MemoryStorage } from "./memoryStorage.js";
 import { pass, settle, sleep, useVirtualTime } from "./virtualTime.js";
@@ -51,6 +51,25 @@ describe("following", () => {
     await settle();
     expect(sequences(conversation.state.value)).toEqual([1, 2, 3, 4]);
     expect(conversation.state.value).toMatchObject({ connection: "open", retryTime: undefined });
+  });
+
+  it("takes several events of a frame, goes on behind it, and keeps what came before a gap", async () => {
+    const tab = kit();
+    const conversation = await opened(tab);
+    let told = 0;
+    conversation.state.subscribe(() => told++);
+    tab.service.stream.push(snapshot("s", 6), postedAll(1, 2, 3));
+    await settle();
+    expect(sequences(conversation.state.value)).toEqual([1, 2, 3]);
+    expect(told).toBeLessThanOrEqual(2);
+
+    tab.service.stream.push(postedAll(4, 6));
+    await pass(2_000);
+    expect(sequences(conversation.state.value)).toEqual([1, 2, 3, 4]);
+    expect(tab.service.stream.request.cursor).toBe("cursor 3");
+    tab.service.stream.push(snapshot("s", 6), postedAll(4, 5, 6));
+    await settle();
+    expect(sequences(conversation.state.value)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   it("looks for an event that is missing, at last from the beginning, and ends when it stays missing", async () => {
@@ -330,7 +349,7 @@ describe("following", () => {
       snapshot("s", 3, 77 as ConversationState),
       later,
       posted(1),
-      frame("cursor 2", { case: "event", value: unknownKind }),
+      frame("cursor 2", { case: "events", value: { events: [unknownKind] } }),
       posted(3),
     );
     await settle();

@@ -840,6 +840,53 @@ func (*Event_ReturnedToQueue) isEvent_Kind() {}
 
 func (*Event_Closed) isEvent_Kind() {}
 
+// Holds events that come one after the other in a log, at least one. Take them in in their order; the cursor of the
+// frame stands behind the last one.
+type Events struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events, in the order of the log.
+	Events        []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Events) Reset() {
+	*x = Events{}
+	mi := &file_kupla_v1_conversation_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Events) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Events) ProtoMessage() {}
+
+func (x *Events) ProtoReflect() protoreflect.Message {
+	mi := &file_kupla_v1_conversation_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Events.ProtoReflect.Descriptor instead.
+func (*Events) Descriptor() ([]byte, []int) {
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Events) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 // Tells that somebody wrote a message.
 type MessagePosted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -851,7 +898,7 @@ type MessagePosted struct {
 
 func (x *MessagePosted) Reset() {
 	*x = MessagePosted{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[3]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +910,7 @@ func (x *MessagePosted) String() string {
 func (*MessagePosted) ProtoMessage() {}
 
 func (x *MessagePosted) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[3]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +923,7 @@ func (x *MessagePosted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessagePosted.ProtoReflect.Descriptor instead.
 func (*MessagePosted) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{3}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MessagePosted) GetText() string {
@@ -899,7 +946,7 @@ type ParticipantJoined struct {
 
 func (x *ParticipantJoined) Reset() {
 	*x = ParticipantJoined{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[4]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +958,7 @@ func (x *ParticipantJoined) String() string {
 func (*ParticipantJoined) ProtoMessage() {}
 
 func (x *ParticipantJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[4]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +971,7 @@ func (x *ParticipantJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParticipantJoined.ProtoReflect.Descriptor instead.
 func (*ParticipantJoined) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{4}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ParticipantJoined) GetParticipant() *Participant {
@@ -954,7 +1001,7 @@ type ParticipantLeft struct {
 
 func (x *ParticipantLeft) Reset() {
 	*x = ParticipantLeft{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[5]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1013,7 @@ func (x *ParticipantLeft) String() string {
 func (*ParticipantLeft) ProtoMessage() {}
 
 func (x *ParticipantLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[5]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1026,7 @@ func (x *ParticipantLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParticipantLeft.ProtoReflect.Descriptor instead.
 func (*ParticipantLeft) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{5}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ParticipantLeft) GetParticipantId() string {
@@ -1013,7 +1060,7 @@ type Transferred struct {
 
 func (x *Transferred) Reset() {
 	*x = Transferred{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[6]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1072,7 @@ func (x *Transferred) String() string {
 func (*Transferred) ProtoMessage() {}
 
 func (x *Transferred) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[6]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1085,7 @@ func (x *Transferred) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transferred.ProtoReflect.Descriptor instead.
 func (*Transferred) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{6}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Transferred) GetSourceQueueId() string {
@@ -1082,7 +1129,7 @@ type ReturnedToQueue struct {
 
 func (x *ReturnedToQueue) Reset() {
 	*x = ReturnedToQueue{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[7]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1141,7 @@ func (x *ReturnedToQueue) String() string {
 func (*ReturnedToQueue) ProtoMessage() {}
 
 func (x *ReturnedToQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[7]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1154,7 @@ func (x *ReturnedToQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReturnedToQueue.ProtoReflect.Descriptor instead.
 func (*ReturnedToQueue) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{7}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReturnedToQueue) GetReason() ReturnReason {
@@ -1135,7 +1182,7 @@ type Closed struct {
 
 func (x *Closed) Reset() {
 	*x = Closed{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[8]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1194,7 @@ func (x *Closed) String() string {
 func (*Closed) ProtoMessage() {}
 
 func (x *Closed) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[8]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1207,7 @@ func (x *Closed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closed.ProtoReflect.Descriptor instead.
 func (*Closed) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{8}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Closed) GetReason() CloseReason {
@@ -1192,7 +1239,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[9]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1251,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[9]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1217,7 +1264,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{9}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Place) GetPosition() int32 {
@@ -1275,7 +1322,7 @@ type ReadMark struct {
 
 func (x *ReadMark) Reset() {
 	*x = ReadMark{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[10]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1334,7 @@ func (x *ReadMark) String() string {
 func (*ReadMark) ProtoMessage() {}
 
 func (x *ReadMark) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[10]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1347,7 @@ func (x *ReadMark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadMark.ProtoReflect.Descriptor instead.
 func (*ReadMark) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{10}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReadMark) GetParticipantId() string {
@@ -1332,7 +1379,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[11]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1391,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[11]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1404,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{11}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Presence) GetParticipantId() string {
@@ -1392,7 +1439,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[12]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1451,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[12]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1464,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{12}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Typing) GetParticipantId() string {
@@ -1447,7 +1494,7 @@ type ConversationSnapshot struct {
 
 func (x *ConversationSnapshot) Reset() {
 	*x = ConversationSnapshot{}
-	mi := &file_kupla_v1_conversation_proto_msgTypes[13]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1506,7 @@ func (x *ConversationSnapshot) String() string {
 func (*ConversationSnapshot) ProtoMessage() {}
 
 func (x *ConversationSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_kupla_v1_conversation_proto_msgTypes[13]
+	mi := &file_kupla_v1_conversation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1519,7 @@ func (x *ConversationSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationSnapshot.ProtoReflect.Descriptor instead.
 func (*ConversationSnapshot) Descriptor() ([]byte, []int) {
-	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{13}
+	return file_kupla_v1_conversation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ConversationSnapshot) GetConversation() *Conversation {
@@ -1552,7 +1599,9 @@ const file_kupla_v1_conversation_proto_rawDesc = "" +
 	"\vtransferred\x18\a \x01(\v2\x15.kupla.v1.TransferredH\x00R\vtransferred\x12G\n" +
 	"\x11returned_to_queue\x18\b \x01(\v2\x19.kupla.v1.ReturnedToQueueH\x00R\x0freturnedToQueue\x12*\n" +
 	"\x06closed\x18\t \x01(\v2\x10.kupla.v1.ClosedH\x00R\x06closedB\x06\n" +
-	"\x04kind\"#\n" +
+	"\x04kind\"1\n" +
+	"\x06Events\x12'\n" +
+	"\x06events\x18\x01 \x03(\v2\x0f.kupla.v1.EventR\x06events\"#\n" +
 	"\rMessagePosted\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\x82\x01\n" +
 	"\x11ParticipantJoined\x127\n" +
@@ -1655,7 +1704,7 @@ func file_kupla_v1_conversation_proto_rawDescGZIP() []byte {
 }
 
 var file_kupla_v1_conversation_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_kupla_v1_conversation_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_kupla_v1_conversation_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_kupla_v1_conversation_proto_goTypes = []any{
 	(ConversationState)(0),        // 0: kupla.v1.ConversationState
 	(ParticipantRole)(0),          // 1: kupla.v1.ParticipantRole
@@ -1666,56 +1715,58 @@ var file_kupla_v1_conversation_proto_goTypes = []any{
 	(*Conversation)(nil),          // 6: kupla.v1.Conversation
 	(*Participant)(nil),           // 7: kupla.v1.Participant
 	(*Event)(nil),                 // 8: kupla.v1.Event
-	(*MessagePosted)(nil),         // 9: kupla.v1.MessagePosted
-	(*ParticipantJoined)(nil),     // 10: kupla.v1.ParticipantJoined
-	(*ParticipantLeft)(nil),       // 11: kupla.v1.ParticipantLeft
-	(*Transferred)(nil),           // 12: kupla.v1.Transferred
-	(*ReturnedToQueue)(nil),       // 13: kupla.v1.ReturnedToQueue
-	(*Closed)(nil),                // 14: kupla.v1.Closed
-	(*Place)(nil),                 // 15: kupla.v1.Place
-	(*ReadMark)(nil),              // 16: kupla.v1.ReadMark
-	(*Presence)(nil),              // 17: kupla.v1.Presence
-	(*Typing)(nil),                // 18: kupla.v1.Typing
-	(*ConversationSnapshot)(nil),  // 19: kupla.v1.ConversationSnapshot
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*WaitEstimate)(nil),          // 21: kupla.v1.WaitEstimate
+	(*Events)(nil),                // 9: kupla.v1.Events
+	(*MessagePosted)(nil),         // 10: kupla.v1.MessagePosted
+	(*ParticipantJoined)(nil),     // 11: kupla.v1.ParticipantJoined
+	(*ParticipantLeft)(nil),       // 12: kupla.v1.ParticipantLeft
+	(*Transferred)(nil),           // 13: kupla.v1.Transferred
+	(*ReturnedToQueue)(nil),       // 14: kupla.v1.ReturnedToQueue
+	(*Closed)(nil),                // 15: kupla.v1.Closed
+	(*Place)(nil),                 // 16: kupla.v1.Place
+	(*ReadMark)(nil),              // 17: kupla.v1.ReadMark
+	(*Presence)(nil),              // 18: kupla.v1.Presence
+	(*Typing)(nil),                // 19: kupla.v1.Typing
+	(*ConversationSnapshot)(nil),  // 20: kupla.v1.ConversationSnapshot
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*WaitEstimate)(nil),          // 22: kupla.v1.WaitEstimate
 }
 var file_kupla_v1_conversation_proto_depIdxs = []int32{
 	0,  // 0: kupla.v1.Conversation.state:type_name -> kupla.v1.ConversationState
-	20, // 1: kupla.v1.Conversation.create_time:type_name -> google.protobuf.Timestamp
+	21, // 1: kupla.v1.Conversation.create_time:type_name -> google.protobuf.Timestamp
 	7,  // 2: kupla.v1.Conversation.participants:type_name -> kupla.v1.Participant
 	5,  // 3: kupla.v1.Conversation.capabilities:type_name -> kupla.v1.Capability
-	20, // 4: kupla.v1.Conversation.arrival_time:type_name -> google.protobuf.Timestamp
-	20, // 5: kupla.v1.Conversation.close_time:type_name -> google.protobuf.Timestamp
+	21, // 4: kupla.v1.Conversation.arrival_time:type_name -> google.protobuf.Timestamp
+	21, // 5: kupla.v1.Conversation.close_time:type_name -> google.protobuf.Timestamp
 	2,  // 6: kupla.v1.Conversation.close_reason:type_name -> kupla.v1.CloseReason
 	1,  // 7: kupla.v1.Participant.role:type_name -> kupla.v1.ParticipantRole
-	20, // 8: kupla.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
-	20, // 9: kupla.v1.Participant.leave_time:type_name -> google.protobuf.Timestamp
-	20, // 10: kupla.v1.Event.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 11: kupla.v1.Event.message_posted:type_name -> kupla.v1.MessagePosted
-	10, // 12: kupla.v1.Event.participant_joined:type_name -> kupla.v1.ParticipantJoined
-	11, // 13: kupla.v1.Event.participant_left:type_name -> kupla.v1.ParticipantLeft
-	12, // 14: kupla.v1.Event.transferred:type_name -> kupla.v1.Transferred
-	13, // 15: kupla.v1.Event.returned_to_queue:type_name -> kupla.v1.ReturnedToQueue
-	14, // 16: kupla.v1.Event.closed:type_name -> kupla.v1.Closed
-	7,  // 17: kupla.v1.ParticipantJoined.participant:type_name -> kupla.v1.Participant
-	3,  // 18: kupla.v1.ParticipantLeft.reason:type_name -> kupla.v1.LeaveReason
-	4,  // 19: kupla.v1.ReturnedToQueue.reason:type_name -> kupla.v1.ReturnReason
-	2,  // 20: kupla.v1.Closed.reason:type_name -> kupla.v1.CloseReason
-	21, // 21: kupla.v1.Place.estimate:type_name -> kupla.v1.WaitEstimate
-	20, // 22: kupla.v1.Place.as_of_time:type_name -> google.protobuf.Timestamp
-	20, // 23: kupla.v1.Place.hold_expire_time:type_name -> google.protobuf.Timestamp
-	20, // 24: kupla.v1.Presence.change_time:type_name -> google.protobuf.Timestamp
-	6,  // 25: kupla.v1.ConversationSnapshot.conversation:type_name -> kupla.v1.Conversation
-	15, // 26: kupla.v1.ConversationSnapshot.place:type_name -> kupla.v1.Place
-	16, // 27: kupla.v1.ConversationSnapshot.read_marks:type_name -> kupla.v1.ReadMark
-	17, // 28: kupla.v1.ConversationSnapshot.presences:type_name -> kupla.v1.Presence
-	20, // 29: kupla.v1.ConversationSnapshot.expire_time:type_name -> google.protobuf.Timestamp
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	21, // 8: kupla.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
+	21, // 9: kupla.v1.Participant.leave_time:type_name -> google.protobuf.Timestamp
+	21, // 10: kupla.v1.Event.create_time:type_name -> google.protobuf.Timestamp
+	10, // 11: kupla.v1.Event.message_posted:type_name -> kupla.v1.MessagePosted
+	11, // 12: kupla.v1.Event.participant_joined:type_name -> kupla.v1.ParticipantJoined
+	12, // 13: kupla.v1.Event.participant_left:type_name -> kupla.v1.ParticipantLeft
+	13, // 14: kupla.v1.Event.transferred:type_name -> kupla.v1.Transferred
+	14, // 15: kupla.v1.Event.returned_to_queue:type_name -> kupla.v1.ReturnedToQueue
+	15, // 16: kupla.v1.Event.closed:type_name -> kupla.v1.Closed
+	8,  // 17: kupla.v1.Events.events:type_name -> kupla.v1.Event
+	7,  // 18: kupla.v1.ParticipantJoined.participant:type_name -> kupla.v1.Participant
+	3,  // 19: kupla.v1.ParticipantLeft.reason:type_name -> kupla.v1.LeaveReason
+	4,  // 20: kupla.v1.ReturnedToQueue.reason:type_name -> kupla.v1.ReturnReason
+	2,  // 21: kupla.v1.Closed.reason:type_name -> kupla.v1.CloseReason
+	22, // 22: kupla.v1.Place.estimate:type_name -> kupla.v1.WaitEstimate
+	21, // 23: kupla.v1.Place.as_of_time:type_name -> google.protobuf.Timestamp
+	21, // 24: kupla.v1.Place.hold_expire_time:type_name -> google.protobuf.Timestamp
+	21, // 25: kupla.v1.Presence.change_time:type_name -> google.protobuf.Timestamp
+	6,  // 26: kupla.v1.ConversationSnapshot.conversation:type_name -> kupla.v1.Conversation
+	16, // 27: kupla.v1.ConversationSnapshot.place:type_name -> kupla.v1.Place
+	17, // 28: kupla.v1.ConversationSnapshot.read_marks:type_name -> kupla.v1.ReadMark
+	18, // 29: kupla.v1.ConversationSnapshot.presences:type_name -> kupla.v1.Presence
+	21, // 30: kupla.v1.ConversationSnapshot.expire_time:type_name -> google.protobuf.Timestamp
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_kupla_v1_conversation_proto_init() }
@@ -1738,7 +1789,7 @@ func file_kupla_v1_conversation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kupla_v1_conversation_proto_rawDesc), len(file_kupla_v1_conversation_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

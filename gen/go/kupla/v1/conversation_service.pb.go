@@ -343,7 +343,7 @@ type FollowConversationResponse struct {
 	// Types that are valid to be assigned to Frame:
 	//
 	//	*FollowConversationResponse_Snapshot
-	//	*FollowConversationResponse_Event
+	//	*FollowConversationResponse_Events
 	//	*FollowConversationResponse_Place
 	//	*FollowConversationResponse_Typing
 	//	*FollowConversationResponse_ReadMark
@@ -409,10 +409,10 @@ func (x *FollowConversationResponse) GetSnapshot() *ConversationSnapshot {
 	return nil
 }
 
-func (x *FollowConversationResponse) GetEvent() *Event {
+func (x *FollowConversationResponse) GetEvents() *Events {
 	if x != nil {
-		if x, ok := x.Frame.(*FollowConversationResponse_Event); ok {
-			return x.Event
+		if x, ok := x.Frame.(*FollowConversationResponse_Events); ok {
+			return x.Events
 		}
 	}
 	return nil
@@ -491,9 +491,9 @@ type FollowConversationResponse_Snapshot struct {
 	Snapshot *ConversationSnapshot `protobuf:"bytes,2,opt,name=snapshot,proto3,oneof"`
 }
 
-type FollowConversationResponse_Event struct {
-	// The next event after the cursor. Up to the snapshot's last_sequence events are history.
-	Event *Event `protobuf:"bytes,3,opt,name=event,proto3,oneof"`
+type FollowConversationResponse_Events struct {
+	// What comes next in the log. Up to the snapshot's last_sequence events are history.
+	Events *Events `protobuf:"bytes,3,opt,name=events,proto3,oneof"`
 }
 
 type FollowConversationResponse_Place struct {
@@ -533,7 +533,7 @@ type FollowConversationResponse_GoAway struct {
 
 func (*FollowConversationResponse_Snapshot) isFollowConversationResponse_Frame() {}
 
-func (*FollowConversationResponse_Event) isFollowConversationResponse_Frame() {}
+func (*FollowConversationResponse_Events) isFollowConversationResponse_Frame() {}
 
 func (*FollowConversationResponse_Place) isFollowConversationResponse_Frame() {}
 
@@ -1087,11 +1087,11 @@ const file_kupla_v1_conversation_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1e.kupla.v1.ConversationSnapshotR\bsnapshot\"q\n" +
 	"\x19FollowConversationRequest\x122\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x0econversationId\x12 \n" +
-	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06cursor\"\xe9\x03\n" +
+	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06cursor\"\xec\x03\n" +
 	"\x1aFollowConversationResponse\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12<\n" +
-	"\bsnapshot\x18\x02 \x01(\v2\x1e.kupla.v1.ConversationSnapshotH\x00R\bsnapshot\x12'\n" +
-	"\x05event\x18\x03 \x01(\v2\x0f.kupla.v1.EventH\x00R\x05event\x12'\n" +
+	"\bsnapshot\x18\x02 \x01(\v2\x1e.kupla.v1.ConversationSnapshotH\x00R\bsnapshot\x12*\n" +
+	"\x06events\x18\x03 \x01(\v2\x10.kupla.v1.EventsH\x00R\x06events\x12'\n" +
 	"\x05place\x18\x04 \x01(\v2\x0f.kupla.v1.PlaceH\x00R\x05place\x12*\n" +
 	"\x06typing\x18\x05 \x01(\v2\x10.kupla.v1.TypingH\x00R\x06typing\x121\n" +
 	"\tread_mark\x18\x06 \x01(\v2\x12.kupla.v1.ReadMarkH\x00R\breadMark\x120\n" +
@@ -1174,7 +1174,7 @@ var file_kupla_v1_conversation_service_proto_goTypes = []any{
 	(*ListEventsResponse)(nil),         // 15: kupla.v1.ListEventsResponse
 	(*Conversation)(nil),               // 16: kupla.v1.Conversation
 	(*ConversationSnapshot)(nil),       // 17: kupla.v1.ConversationSnapshot
-	(*Event)(nil),                      // 18: kupla.v1.Event
+	(*Events)(nil),                     // 18: kupla.v1.Events
 	(*Place)(nil),                      // 19: kupla.v1.Place
 	(*Typing)(nil),                     // 20: kupla.v1.Typing
 	(*ReadMark)(nil),                   // 21: kupla.v1.ReadMark
@@ -1182,12 +1182,13 @@ var file_kupla_v1_conversation_service_proto_goTypes = []any{
 	(*Heartbeat)(nil),                  // 23: kupla.v1.Heartbeat
 	(*Reset)(nil),                      // 24: kupla.v1.Reset
 	(*GoAway)(nil),                     // 25: kupla.v1.GoAway
+	(*Event)(nil),                      // 26: kupla.v1.Event
 }
 var file_kupla_v1_conversation_service_proto_depIdxs = []int32{
 	16, // 0: kupla.v1.StartConversationResponse.conversation:type_name -> kupla.v1.Conversation
 	17, // 1: kupla.v1.GetConversationResponse.snapshot:type_name -> kupla.v1.ConversationSnapshot
 	17, // 2: kupla.v1.FollowConversationResponse.snapshot:type_name -> kupla.v1.ConversationSnapshot
-	18, // 3: kupla.v1.FollowConversationResponse.event:type_name -> kupla.v1.Event
+	18, // 3: kupla.v1.FollowConversationResponse.events:type_name -> kupla.v1.Events
 	19, // 4: kupla.v1.FollowConversationResponse.place:type_name -> kupla.v1.Place
 	20, // 5: kupla.v1.FollowConversationResponse.typing:type_name -> kupla.v1.Typing
 	21, // 6: kupla.v1.FollowConversationResponse.read_mark:type_name -> kupla.v1.ReadMark
@@ -1195,10 +1196,10 @@ var file_kupla_v1_conversation_service_proto_depIdxs = []int32{
 	23, // 8: kupla.v1.FollowConversationResponse.heartbeat:type_name -> kupla.v1.Heartbeat
 	24, // 9: kupla.v1.FollowConversationResponse.reset:type_name -> kupla.v1.Reset
 	25, // 10: kupla.v1.FollowConversationResponse.go_away:type_name -> kupla.v1.GoAway
-	18, // 11: kupla.v1.SendMessageResponse.event:type_name -> kupla.v1.Event
+	26, // 11: kupla.v1.SendMessageResponse.event:type_name -> kupla.v1.Event
 	21, // 12: kupla.v1.MarkReadResponse.read_mark:type_name -> kupla.v1.ReadMark
 	16, // 13: kupla.v1.LeaveConversationResponse.conversation:type_name -> kupla.v1.Conversation
-	18, // 14: kupla.v1.ListEventsResponse.events:type_name -> kupla.v1.Event
+	26, // 14: kupla.v1.ListEventsResponse.events:type_name -> kupla.v1.Event
 	0,  // 15: kupla.v1.ConversationService.StartConversation:input_type -> kupla.v1.StartConversationRequest
 	2,  // 16: kupla.v1.ConversationService.GetConversation:input_type -> kupla.v1.GetConversationRequest
 	4,  // 17: kupla.v1.ConversationService.FollowConversation:input_type -> kupla.v1.FollowConversationRequest
@@ -1231,7 +1232,7 @@ func file_kupla_v1_conversation_service_proto_init() {
 	file_kupla_v1_stream_proto_init()
 	file_kupla_v1_conversation_service_proto_msgTypes[5].OneofWrappers = []any{
 		(*FollowConversationResponse_Snapshot)(nil),
-		(*FollowConversationResponse_Event)(nil),
+		(*FollowConversationResponse_Events)(nil),
 		(*FollowConversationResponse_Place)(nil),
 		(*FollowConversationResponse_Typing)(nil),
 		(*FollowConversationResponse_ReadMark)(nil),

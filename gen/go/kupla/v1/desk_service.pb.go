@@ -144,7 +144,7 @@ type WatchDeskResponse struct {
 	// Types that are valid to be assigned to Frame:
 	//
 	//	*WatchDeskResponse_Snapshot
-	//	*WatchDeskResponse_Event
+	//	*WatchDeskResponse_Events
 	//	*WatchDeskResponse_Waiting
 	//	*WatchDeskResponse_ConversationAdded
 	//	*WatchDeskResponse_ConversationRemoved
@@ -214,10 +214,10 @@ func (x *WatchDeskResponse) GetSnapshot() *DeskSnapshot {
 	return nil
 }
 
-func (x *WatchDeskResponse) GetEvent() *DeskEvent {
+func (x *WatchDeskResponse) GetEvents() *DeskEvents {
 	if x != nil {
-		if x, ok := x.Frame.(*WatchDeskResponse_Event); ok {
-			return x.Event
+		if x, ok := x.Frame.(*WatchDeskResponse_Events); ok {
+			return x.Events
 		}
 	}
 	return nil
@@ -332,9 +332,9 @@ type WatchDeskResponse_Snapshot struct {
 	Snapshot *DeskSnapshot `protobuf:"bytes,2,opt,name=snapshot,proto3,oneof"`
 }
 
-type WatchDeskResponse_Event struct {
-	// The next event of one conversation.
-	Event *DeskEvent `protobuf:"bytes,3,opt,name=event,proto3,oneof"`
+type WatchDeskResponse_Events struct {
+	// What comes next in the log of one conversation.
+	Events *DeskEvents `protobuf:"bytes,3,opt,name=events,proto3,oneof"`
 }
 
 type WatchDeskResponse_Waiting struct {
@@ -394,7 +394,7 @@ type WatchDeskResponse_ConversationSnapshot struct {
 
 func (*WatchDeskResponse_Snapshot) isWatchDeskResponse_Frame() {}
 
-func (*WatchDeskResponse_Event) isWatchDeskResponse_Frame() {}
+func (*WatchDeskResponse_Events) isWatchDeskResponse_Frame() {}
 
 func (*WatchDeskResponse_Waiting) isWatchDeskResponse_Frame() {}
 
@@ -418,31 +418,31 @@ func (*WatchDeskResponse_Colleagues) isWatchDeskResponse_Frame() {}
 
 func (*WatchDeskResponse_ConversationSnapshot) isWatchDeskResponse_Frame() {}
 
-// Holds an event of one conversation on the desk.
-type DeskEvent struct {
+// Holds events that come one after the other in the log of a conversation on the desk, at least one.
+type DeskEvents struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The conversation.
 	ConversationId string `protobuf:"bytes,1,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
-	// The event.
-	Event         *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// The events, in the order of the log.
+	Events        []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *DeskEvent) Reset() {
-	*x = DeskEvent{}
+func (x *DeskEvents) Reset() {
+	*x = DeskEvents{}
 	mi := &file_kupla_v1_desk_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *DeskEvent) String() string {
+func (x *DeskEvents) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*DeskEvent) ProtoMessage() {}
+func (*DeskEvents) ProtoMessage() {}
 
-func (x *DeskEvent) ProtoReflect() protoreflect.Message {
+func (x *DeskEvents) ProtoReflect() protoreflect.Message {
 	mi := &file_kupla_v1_desk_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -454,21 +454,21 @@ func (x *DeskEvent) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use DeskEvent.ProtoReflect.Descriptor instead.
-func (*DeskEvent) Descriptor() ([]byte, []int) {
+// Deprecated: Use DeskEvents.ProtoReflect.Descriptor instead.
+func (*DeskEvents) Descriptor() ([]byte, []int) {
 	return file_kupla_v1_desk_service_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *DeskEvent) GetConversationId() string {
+func (x *DeskEvents) GetConversationId() string {
 	if x != nil {
 		return x.ConversationId
 	}
 	return ""
 }
 
-func (x *DeskEvent) GetEvent() *Event {
+func (x *DeskEvents) GetEvents() []*Event {
 	if x != nil {
-		return x.Event
+		return x.Events
 	}
 	return nil
 }
@@ -2144,11 +2144,11 @@ const file_kupla_v1_desk_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1bkupla/v1/desk_service.proto\x12\bkupla.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bkupla/v1/conversation.proto\x1a\x13kupla/v1/desk.proto\x1a\x15kupla/v1/stream.proto\"5\n" +
 	"\x10WatchDeskRequest\x12!\n" +
-	"\x06cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x06cursor\"\x9f\x06\n" +
+	"\x06cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x06cursor\"\xa2\x06\n" +
 	"\x11WatchDeskResponse\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x124\n" +
-	"\bsnapshot\x18\x02 \x01(\v2\x16.kupla.v1.DeskSnapshotH\x00R\bsnapshot\x12+\n" +
-	"\x05event\x18\x03 \x01(\v2\x13.kupla.v1.DeskEventH\x00R\x05event\x12-\n" +
+	"\bsnapshot\x18\x02 \x01(\v2\x16.kupla.v1.DeskSnapshotH\x00R\bsnapshot\x12.\n" +
+	"\x06events\x18\x03 \x01(\v2\x14.kupla.v1.DeskEventsH\x00R\x06events\x12-\n" +
 	"\awaiting\x18\x04 \x01(\v2\x11.kupla.v1.WaitingH\x00R\awaiting\x12L\n" +
 	"\x12conversation_added\x18\x05 \x01(\v2\x1b.kupla.v1.ConversationAddedH\x00R\x11conversationAdded\x12R\n" +
 	"\x14conversation_removed\x18\x06 \x01(\v2\x1d.kupla.v1.ConversationRemovedH\x00R\x13conversationRemoved\x12.\n" +
@@ -2163,10 +2163,11 @@ const file_kupla_v1_desk_service_proto_rawDesc = "" +
 	"colleagues\x18\r \x01(\v2\x14.kupla.v1.ColleaguesH\x00R\n" +
 	"colleagues\x12U\n" +
 	"\x15conversation_snapshot\x18\x0e \x01(\v2\x1e.kupla.v1.ConversationSnapshotH\x00R\x14conversationSnapshotB\a\n" +
-	"\x05frame\"[\n" +
-	"\tDeskEvent\x12'\n" +
-	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12%\n" +
-	"\x05event\x18\x02 \x01(\v2\x0f.kupla.v1.EventR\x05event\"O\n" +
+	"\x05frame\"^\n" +
+	"\n" +
+	"DeskEvents\x12'\n" +
+	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12'\n" +
+	"\x06events\x18\x02 \x03(\v2\x0f.kupla.v1.EventR\x06events\"O\n" +
 	"\x11ConversationAdded\x12:\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1e.kupla.v1.ConversationSnapshotR\bsnapshot\"o\n" +
 	"\x13ConversationRemoved\x12'\n" +
@@ -2318,7 +2319,7 @@ var file_kupla_v1_desk_service_proto_goTypes = []any{
 	(RemovalReason)(0),                   // 0: kupla.v1.RemovalReason
 	(*WatchDeskRequest)(nil),             // 1: kupla.v1.WatchDeskRequest
 	(*WatchDeskResponse)(nil),            // 2: kupla.v1.WatchDeskResponse
-	(*DeskEvent)(nil),                    // 3: kupla.v1.DeskEvent
+	(*DeskEvents)(nil),                   // 3: kupla.v1.DeskEvents
 	(*ConversationAdded)(nil),            // 4: kupla.v1.ConversationAdded
 	(*ConversationRemoved)(nil),          // 5: kupla.v1.ConversationRemoved
 	(*DeskTyping)(nil),                   // 6: kupla.v1.DeskTyping
@@ -2369,7 +2370,7 @@ var file_kupla_v1_desk_service_proto_goTypes = []any{
 }
 var file_kupla_v1_desk_service_proto_depIdxs = []int32{
 	34, // 0: kupla.v1.WatchDeskResponse.snapshot:type_name -> kupla.v1.DeskSnapshot
-	3,  // 1: kupla.v1.WatchDeskResponse.event:type_name -> kupla.v1.DeskEvent
+	3,  // 1: kupla.v1.WatchDeskResponse.events:type_name -> kupla.v1.DeskEvents
 	35, // 2: kupla.v1.WatchDeskResponse.waiting:type_name -> kupla.v1.Waiting
 	4,  // 3: kupla.v1.WatchDeskResponse.conversation_added:type_name -> kupla.v1.ConversationAdded
 	5,  // 4: kupla.v1.WatchDeskResponse.conversation_removed:type_name -> kupla.v1.ConversationRemoved
@@ -2381,7 +2382,7 @@ var file_kupla_v1_desk_service_proto_depIdxs = []int32{
 	38, // 10: kupla.v1.WatchDeskResponse.go_away:type_name -> kupla.v1.GoAway
 	9,  // 11: kupla.v1.WatchDeskResponse.colleagues:type_name -> kupla.v1.Colleagues
 	39, // 12: kupla.v1.WatchDeskResponse.conversation_snapshot:type_name -> kupla.v1.ConversationSnapshot
-	40, // 13: kupla.v1.DeskEvent.event:type_name -> kupla.v1.Event
+	40, // 13: kupla.v1.DeskEvents.events:type_name -> kupla.v1.Event
 	39, // 14: kupla.v1.ConversationAdded.snapshot:type_name -> kupla.v1.ConversationSnapshot
 	0,  // 15: kupla.v1.ConversationRemoved.reason:type_name -> kupla.v1.RemovalReason
 	41, // 16: kupla.v1.DeskTyping.typing:type_name -> kupla.v1.Typing
@@ -2446,7 +2447,7 @@ func file_kupla_v1_desk_service_proto_init() {
 	file_kupla_v1_stream_proto_init()
 	file_kupla_v1_desk_service_proto_msgTypes[1].OneofWrappers = []any{
 		(*WatchDeskResponse_Snapshot)(nil),
-		(*WatchDeskResponse_Event)(nil),
+		(*WatchDeskResponse_Events)(nil),
 		(*WatchDeskResponse_Waiting)(nil),
 		(*WatchDeskResponse_ConversationAdded)(nil),
 		(*WatchDeskResponse_ConversationRemoved)(nil),

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kupla/v1/conversation.proto.
  */
 export const file_kupla_v1_conversation: GenFile = /*@__PURE__*/
-  fileDesc("ChtrdXBsYS92MS9jb252ZXJzYXRpb24ucHJvdG8SCGt1cGxhLnYxIscDCgxDb252ZXJzYXRpb24SCgoCaWQYASABKAkSEAoIcXVldWVfaWQYAiABKAkSKgoFc3RhdGUYAyABKA4yGy5rdXBsYS52MS5Db252ZXJzYXRpb25TdGF0ZRIQCghsYW5ndWFnZRgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoMcGFydGljaXBhbnRzGAYgAygLMhUua3VwbGEudjEuUGFydGljaXBhbnQSKgoMY2FwYWJpbGl0aWVzGAcgAygOMhQua3VwbGEudjEuQ2FwYWJpbGl0eRIVCg1sYXN0X3NlcXVlbmNlGAggASgFEjAKDGFycml2YWxfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY2xvc2VfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoMY2xvc2VfcmVhc29uGAsgASgOMhUua3VwbGEudjEuQ2xvc2VSZWFzb24SEwoLdHJhbnNmZXJyZWQYDCABKAgSFgoObm90aWNlX3ZlcnNpb24YDSABKAki4QEKC1BhcnRpY2lwYW50EgoKAmlkGAEgASgJEicKBHJvbGUYAiABKA4yGS5rdXBsYS52MS5QYXJ0aWNpcGFudFJvbGUSFAoMZGlzcGxheV9uYW1lGAMgASgJEhcKD3Byb2Zlc3Npb25hbF9pZBgEIAEoCRItCglqb2luX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmxlYXZlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2xlYWRpbmcYByABKAgimQMKBUV2ZW50EhAKCHNlcXVlbmNlGAEgASgFEi8KC2NyZWF0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5wYXJ0aWNpcGFudF9pZBgDIAEoCRIxCg5tZXNzYWdlX3Bvc3RlZBgEIAEoCzIXLmt1cGxhLnYxLk1lc3NhZ2VQb3N0ZWRIABI5ChJwYXJ0aWNpcGFudF9qb2luZWQYBSABKAsyGy5rdXBsYS52MS5QYXJ0aWNpcGFudEpvaW5lZEgAEjUKEHBhcnRpY2lwYW50X2xlZnQYBiABKAsyGS5rdXBsYS52MS5QYXJ0aWNpcGFudExlZnRIABIsCgt0cmFuc2ZlcnJlZBgHIAEoCzIVLmt1cGxhLnYxLlRyYW5zZmVycmVkSAASNgoRcmV0dXJuZWRfdG9fcXVldWUYCCABKAsyGS5rdXBsYS52MS5SZXR1cm5lZFRvUXVldWVIABIiCgZjbG9zZWQYCSABKAsyEC5rdXBsYS52MS5DbG9zZWRIAEIGCgRraW5kIh0KDU1lc3NhZ2VQb3N0ZWQSDAoEdGV4dBgBIAEoCSJfChFQYXJ0aWNpcGFudEpvaW5lZBIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLmt1cGxhLnYxLlBhcnRpY2lwYW50Eh4KFmludml0ZXJfcGFydGljaXBhbnRfaWQYAiABKAkiUAoPUGFydGljaXBhbnRMZWZ0EhYKDnBhcnRpY2lwYW50X2lkGAEgASgJEiUKBnJlYXNvbhgCIAEoDjIVLmt1cGxhLnYxLkxlYXZlUmVhc29uImkKC1RyYW5zZmVycmVkEhcKD3NvdXJjZV9xdWV1ZV9pZBgBIAEoCRIQCghxdWV1ZV9pZBgCIAEoCRIWCg5wYXJ0aWNpcGFudF9pZBgDIAEoCRIXCg9jdXN0b21lcl9hZ3JlZWQYBCABKAgiSwoPUmV0dXJuZWRUb1F1ZXVlEiYKBnJlYXNvbhgBIAEoDjIWLmt1cGxhLnYxLlJldHVyblJlYXNvbhIQCghxdWV1ZV9pZBgCIAEoCSIvCgZDbG9zZWQSJQoGcmVhc29uGAEgASgOMhUua3VwbGEudjEuQ2xvc2VSZWFzb24iywEKBVBsYWNlEhAKCHBvc2l0aW9uGAEgASgFEigKCGVzdGltYXRlGAIgASgLMhYua3VwbGEudjEuV2FpdEVzdGltYXRlEi4KCmFzX29mX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGhlbGQYBCABKAgSNAoQaG9sZF9leHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbW92ZWRfYmFjaxgGIAEoCCI0CghSZWFkTWFyaxIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBSJkCghQcmVzZW5jZRIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIPCgdwcmVzZW50GAIgASgIEi8KC2NoYW5nZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIgCgZUeXBpbmcSFgoOcGFydGljaXBhbnRfaWQYASABKAki5AEKFENvbnZlcnNhdGlvblNuYXBzaG90EiwKDGNvbnZlcnNhdGlvbhgBIAEoCzIWLmt1cGxhLnYxLkNvbnZlcnNhdGlvbhIeCgVwbGFjZRgCIAEoCzIPLmt1cGxhLnYxLlBsYWNlEiYKCnJlYWRfbWFya3MYAyADKAsyEi5rdXBsYS52MS5SZWFkTWFyaxIlCglwcmVzZW5jZXMYBCADKAsyEi5rdXBsYS52MS5QcmVzZW5jZRIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqlQEKEUNvbnZlcnNhdGlvblN0YXRlEiIKHkNPTlZFUlNBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEh4KGkNPTlZFUlNBVElPTl9TVEFURV9XQUlUSU5HEAESHQoZQ09OVkVSU0FUSU9OX1NUQVRFX0FDVElWRRACEh0KGUNPTlZFUlNBVElPTl9TVEFURV9DTE9TRUQQAyp1Cg9QYXJ0aWNpcGFudFJvbGUSIAocUEFSVElDSVBBTlRfUk9MRV9VTlNQRUNJRklFRBAAEh0KGVBBUlRJQ0lQQU5UX1JPTEVfQ1VTVE9NRVIQARIhCh1QQVJUSUNJUEFOVF9ST0xFX1BST0ZFU1NJT05BTBACKoICCgtDbG9zZVJlYXNvbhIcChhDTE9TRV9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZDTE9TRV9SRUFTT05fQ09NUExFVEVEEAESHgoaQ0xPU0VfUkVBU09OX0NVU1RPTUVSX0xFRlQQAhIaChZDTE9TRV9SRUFTT05fQUJBTkRPTkVEEAMSHAoYQ0xPU0VfUkVBU09OX05PVF9SRUFDSEVEEAQSJAogQ0xPU0VfUkVBU09OX1JFRElSRUNURURfVE9fUEhPTkUQBRIfChtDTE9TRV9SRUFTT05fRU5ERURfQllfU1RBRkYQBhIYChRDTE9TRV9SRUFTT05fRVhQSVJFRBAHKpIBCgtMZWF2ZVJlYXNvbhIcChhMRUFWRV9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFMRUFWRV9SRUFTT05fTEVGVBABEhUKEUxFQVZFX1JFQVNPTl9MT1NUEAISHAoYTEVBVkVfUkVBU09OX1RSQU5TRkVSUkVEEAMSGQoVTEVBVkVfUkVBU09OX1JFVFVSTkVEEAQqdwoMUmV0dXJuUmVhc29uEh0KGVJFVFVSTl9SRUFTT05fVU5TUEVDSUZJRUQQABIjCh9SRVRVUk5fUkVBU09OX1JFVFVSTkVEX0JZX1NUQUZGEAESIwofUkVUVVJOX1JFQVNPTl9QUk9GRVNTSU9OQUxfTE9TVBACKrYCCgpDYXBhYmlsaXR5EhoKFkNBUEFCSUxJVFlfVU5TUEVDSUZJRUQQABITCg9DQVBBQklMSVRZX1JFQUQQARIbChdDQVBBQklMSVRZX1NFTkRfTUVTU0FHRRACEhgKFENBUEFCSUxJVFlfTUFSS19SRUFEEAMSFAoQQ0FQQUJJTElUWV9MRUFWRRAEEhwKGENBUEFCSUxJVFlfR0lWRV9GRUVEQkFDSxAFEhcKE0NBUEFCSUxJVFlfVFJBTlNGRVIQBhIeChpDQVBBQklMSVRZX1JFVFVSTl9UT19RVUVVRRAHEiIKHkNBUEFCSUxJVFlfSU5WSVRFX1BST0ZFU1NJT05BTBAIEhQKEENBUEFCSUxJVFlfQ0xPU0UQCRIZChVDQVBBQklMSVRZX0NBU0VfTk9URVMQCkKXAQoMY29tLmt1cGxhLnYxQhFDb252ZXJzYXRpb25Qcm90b1ABWjNnaXRodWIuY29tL2t1cGxhLWNoYXQva3VwbGEvZ2VuL2dvL2t1cGxhL3YxO2t1cGxhdjGiAgNLWFiqAghLdXBsYS5WMcoCCEt1cGxhXFYx4gIUS3VwbGFcVjFcR1BCTWV0YWRhdGHqAglLdXBsYTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_kupla_v1_queue]);
+  fileDesc("ChtrdXBsYS92MS9jb252ZXJzYXRpb24ucHJvdG8SCGt1cGxhLnYxIscDCgxDb252ZXJzYXRpb24SCgoCaWQYASABKAkSEAoIcXVldWVfaWQYAiABKAkSKgoFc3RhdGUYAyABKA4yGy5rdXBsYS52MS5Db252ZXJzYXRpb25TdGF0ZRIQCghsYW5ndWFnZRgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoMcGFydGljaXBhbnRzGAYgAygLMhUua3VwbGEudjEuUGFydGljaXBhbnQSKgoMY2FwYWJpbGl0aWVzGAcgAygOMhQua3VwbGEudjEuQ2FwYWJpbGl0eRIVCg1sYXN0X3NlcXVlbmNlGAggASgFEjAKDGFycml2YWxfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY2xvc2VfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoMY2xvc2VfcmVhc29uGAsgASgOMhUua3VwbGEudjEuQ2xvc2VSZWFzb24SEwoLdHJhbnNmZXJyZWQYDCABKAgSFgoObm90aWNlX3ZlcnNpb24YDSABKAki4QEKC1BhcnRpY2lwYW50EgoKAmlkGAEgASgJEicKBHJvbGUYAiABKA4yGS5rdXBsYS52MS5QYXJ0aWNpcGFudFJvbGUSFAoMZGlzcGxheV9uYW1lGAMgASgJEhcKD3Byb2Zlc3Npb25hbF9pZBgEIAEoCRItCglqb2luX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmxlYXZlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2xlYWRpbmcYByABKAgimQMKBUV2ZW50EhAKCHNlcXVlbmNlGAEgASgFEi8KC2NyZWF0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5wYXJ0aWNpcGFudF9pZBgDIAEoCRIxCg5tZXNzYWdlX3Bvc3RlZBgEIAEoCzIXLmt1cGxhLnYxLk1lc3NhZ2VQb3N0ZWRIABI5ChJwYXJ0aWNpcGFudF9qb2luZWQYBSABKAsyGy5rdXBsYS52MS5QYXJ0aWNpcGFudEpvaW5lZEgAEjUKEHBhcnRpY2lwYW50X2xlZnQYBiABKAsyGS5rdXBsYS52MS5QYXJ0aWNpcGFudExlZnRIABIsCgt0cmFuc2ZlcnJlZBgHIAEoCzIVLmt1cGxhLnYxLlRyYW5zZmVycmVkSAASNgoRcmV0dXJuZWRfdG9fcXVldWUYCCABKAsyGS5rdXBsYS52MS5SZXR1cm5lZFRvUXVldWVIABIiCgZjbG9zZWQYCSABKAsyEC5rdXBsYS52MS5DbG9zZWRIAEIGCgRraW5kIikKBkV2ZW50cxIfCgZldmVudHMYASADKAsyDy5rdXBsYS52MS5FdmVudCIdCg1NZXNzYWdlUG9zdGVkEgwKBHRleHQYASABKAkiXwoRUGFydGljaXBhbnRKb2luZWQSKgoLcGFydGljaXBhbnQYASABKAsyFS5rdXBsYS52MS5QYXJ0aWNpcGFudBIeChZpbnZpdGVyX3BhcnRpY2lwYW50X2lkGAIgASgJIlAKD1BhcnRpY2lwYW50TGVmdBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIlCgZyZWFzb24YAiABKA4yFS5rdXBsYS52MS5MZWF2ZVJlYXNvbiJpCgtUcmFuc2ZlcnJlZBIXCg9zb3VyY2VfcXVldWVfaWQYASABKAkSEAoIcXVldWVfaWQYAiABKAkSFgoOcGFydGljaXBhbnRfaWQYAyABKAkSFwoPY3VzdG9tZXJfYWdyZWVkGAQgASgIIksKD1JldHVybmVkVG9RdWV1ZRImCgZyZWFzb24YASABKA4yFi5rdXBsYS52MS5SZXR1cm5SZWFzb24SEAoIcXVldWVfaWQYAiABKAkiLwoGQ2xvc2VkEiUKBnJlYXNvbhgBIAEoDjIVLmt1cGxhLnYxLkNsb3NlUmVhc29uIssBCgVQbGFjZRIQCghwb3NpdGlvbhgBIAEoBRIoCghlc3RpbWF0ZRgCIAEoCzIWLmt1cGxhLnYxLldhaXRFc3RpbWF0ZRIuCgphc19vZl90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRoZWxkGAQgASgIEjQKEGhvbGRfZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCm1vdmVkX2JhY2sYBiABKAgiNAoIUmVhZE1hcmsSFgoOcGFydGljaXBhbnRfaWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAUiZAoIUHJlc2VuY2USFgoOcGFydGljaXBhbnRfaWQYASABKAkSDwoHcHJlc2VudBgCIAEoCBIvCgtjaGFuZ2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIAoGVHlwaW5nEhYKDnBhcnRpY2lwYW50X2lkGAEgASgJIuQBChRDb252ZXJzYXRpb25TbmFwc2hvdBIsCgxjb252ZXJzYXRpb24YASABKAsyFi5rdXBsYS52MS5Db252ZXJzYXRpb24SHgoFcGxhY2UYAiABKAsyDy5rdXBsYS52MS5QbGFjZRImCgpyZWFkX21hcmtzGAMgAygLMhIua3VwbGEudjEuUmVhZE1hcmsSJQoJcHJlc2VuY2VzGAQgAygLMhIua3VwbGEudjEuUHJlc2VuY2USLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpUBChFDb252ZXJzYXRpb25TdGF0ZRIiCh5DT05WRVJTQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIeChpDT05WRVJTQVRJT05fU1RBVEVfV0FJVElORxABEh0KGUNPTlZFUlNBVElPTl9TVEFURV9BQ1RJVkUQAhIdChlDT05WRVJTQVRJT05fU1RBVEVfQ0xPU0VEEAMqdQoPUGFydGljaXBhbnRSb2xlEiAKHFBBUlRJQ0lQQU5UX1JPTEVfVU5TUEVDSUZJRUQQABIdChlQQVJUSUNJUEFOVF9ST0xFX0NVU1RPTUVSEAESIQodUEFSVElDSVBBTlRfUk9MRV9QUk9GRVNTSU9OQUwQAiqCAgoLQ2xvc2VSZWFzb24SHAoYQ0xPU0VfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWQ0xPU0VfUkVBU09OX0NPTVBMRVRFRBABEh4KGkNMT1NFX1JFQVNPTl9DVVNUT01FUl9MRUZUEAISGgoWQ0xPU0VfUkVBU09OX0FCQU5ET05FRBADEhwKGENMT1NFX1JFQVNPTl9OT1RfUkVBQ0hFRBAEEiQKIENMT1NFX1JFQVNPTl9SRURJUkVDVEVEX1RPX1BIT05FEAUSHwobQ0xPU0VfUkVBU09OX0VOREVEX0JZX1NUQUZGEAYSGAoUQ0xPU0VfUkVBU09OX0VYUElSRUQQByqSAQoLTGVhdmVSZWFzb24SHAoYTEVBVkVfUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRTEVBVkVfUkVBU09OX0xFRlQQARIVChFMRUFWRV9SRUFTT05fTE9TVBACEhwKGExFQVZFX1JFQVNPTl9UUkFOU0ZFUlJFRBADEhkKFUxFQVZFX1JFQVNPTl9SRVRVUk5FRBAEKncKDFJldHVyblJlYXNvbhIdChlSRVRVUk5fUkVBU09OX1VOU1BFQ0lGSUVEEAASIwofUkVUVVJOX1JFQVNPTl9SRVRVUk5FRF9CWV9TVEFGRhABEiMKH1JFVFVSTl9SRUFTT05fUFJPRkVTU0lPTkFMX0xPU1QQAiq2AgoKQ2FwYWJpbGl0eRIaChZDQVBBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPQ0FQQUJJTElUWV9SRUFEEAESGwoXQ0FQQUJJTElUWV9TRU5EX01FU1NBR0UQAhIYChRDQVBBQklMSVRZX01BUktfUkVBRBADEhQKEENBUEFCSUxJVFlfTEVBVkUQBBIcChhDQVBBQklMSVRZX0dJVkVfRkVFREJBQ0sQBRIXChNDQVBBQklMSVRZX1RSQU5TRkVSEAYSHgoaQ0FQQUJJTElUWV9SRVRVUk5fVE9fUVVFVUUQBxIiCh5DQVBBQklMSVRZX0lOVklURV9QUk9GRVNTSU9OQUwQCBIUChBDQVBBQklMSVRZX0NMT1NFEAkSGQoVQ0FQQUJJTElUWV9DQVNFX05PVEVTEApClwEKDGNvbS5rdXBsYS52MUIRQ29udmVyc2F0aW9uUHJvdG9QAVozZ2l0aHViLmNvbS9rdXBsYS1jaGF0L2t1cGxhL2dlbi9nby9rdXBsYS92MTtrdXBsYXYxogIDS1hYqgIIS3VwbGEuVjHKAghLdXBsYVxWMeICFEt1cGxhXFYxXEdQQk1ldGFkYXRh6gIJS3VwbGE6OlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_kupla_v1_queue]);
 
 /**
  * Describes one contact, from the moment someone starts waiting until it is closed.
@@ -275,6 +275,28 @@ export const EventSchema: GenMessage<Event> = /*@__PURE__*/
   messageDesc(file_kupla_v1_conversation, 2);
 
 /**
+ * Holds events that come one after the other in a log, at least one. Take them in in their order; the cursor of the
+ * frame stands behind the last one.
+ *
+ * @generated from message kupla.v1.Events
+ */
+export type Events = Message<"kupla.v1.Events"> & {
+  /**
+   * The events, in the order of the log.
+   *
+   * @generated from field: repeated kupla.v1.Event events = 1;
+   */
+  events: Event[];
+};
+
+/**
+ * Describes the message kupla.v1.Events.
+ * Use `create(EventsSchema)` to create a new message.
+ */
+export const EventsSchema: GenMessage<Events> = /*@__PURE__*/
+  messageDesc(file_kupla_v1_conversation, 3);
+
+/**
  * Tells that somebody wrote a message.
  *
  * @generated from message kupla.v1.MessagePosted
@@ -293,7 +315,7 @@ export type MessagePosted = Message<"kupla.v1.MessagePosted"> & {
  * Use `create(MessagePostedSchema)` to create a new message.
  */
 export const MessagePostedSchema: GenMessage<MessagePosted> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 3);
+  messageDesc(file_kupla_v1_conversation, 4);
 
 /**
  * Tells that somebody came into the conversation. A professional's joining makes it active.
@@ -321,7 +343,7 @@ export type ParticipantJoined = Message<"kupla.v1.ParticipantJoined"> & {
  * Use `create(ParticipantJoinedSchema)` to create a new message.
  */
 export const ParticipantJoinedSchema: GenMessage<ParticipantJoined> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 4);
+  messageDesc(file_kupla_v1_conversation, 5);
 
 /**
  * Tells that somebody left while the conversation goes on.
@@ -349,7 +371,7 @@ export type ParticipantLeft = Message<"kupla.v1.ParticipantLeft"> & {
  * Use `create(ParticipantLeftSchema)` to create a new message.
  */
 export const ParticipantLeftSchema: GenMessage<ParticipantLeft> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 5);
+  messageDesc(file_kupla_v1_conversation, 6);
 
 /**
  * Tells that the conversation was handed on. Whoever had it until now no longer has it.
@@ -391,7 +413,7 @@ export type Transferred = Message<"kupla.v1.Transferred"> & {
  * Use `create(TransferredSchema)` to create a new message.
  */
 export const TransferredSchema: GenMessage<Transferred> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 6);
+  messageDesc(file_kupla_v1_conversation, 7);
 
 /**
  * Tells that the conversation waits in its queue again, at its arrival.
@@ -419,7 +441,7 @@ export type ReturnedToQueue = Message<"kupla.v1.ReturnedToQueue"> & {
  * Use `create(ReturnedToQueueSchema)` to create a new message.
  */
 export const ReturnedToQueueSchema: GenMessage<ReturnedToQueue> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 7);
+  messageDesc(file_kupla_v1_conversation, 8);
 
 /**
  * Tells that the conversation ended.
@@ -440,7 +462,7 @@ export type Closed = Message<"kupla.v1.Closed"> & {
  * Use `create(ClosedSchema)` to create a new message.
  */
 export const ClosedSchema: GenMessage<Closed> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 8);
+  messageDesc(file_kupla_v1_conversation, 9);
 
 /**
  * Tells where somebody stands in a queue.
@@ -497,7 +519,7 @@ export type Place = Message<"kupla.v1.Place"> & {
  * Use `create(PlaceSchema)` to create a new message.
  */
 export const PlaceSchema: GenMessage<Place> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 9);
+  messageDesc(file_kupla_v1_conversation, 10);
 
 /**
  * Tells how far a participant has read.
@@ -525,7 +547,7 @@ export type ReadMark = Message<"kupla.v1.ReadMark"> & {
  * Use `create(ReadMarkSchema)` to create a new message.
  */
 export const ReadMarkSchema: GenMessage<ReadMark> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 10);
+  messageDesc(file_kupla_v1_conversation, 11);
 
 /**
  * Tells whether a participant is there.
@@ -560,7 +582,7 @@ export type Presence = Message<"kupla.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 11);
+  messageDesc(file_kupla_v1_conversation, 12);
 
 /**
  * Tells that a participant is writing. Expires after 6 seconds; renewed every 3 seconds.
@@ -581,7 +603,7 @@ export type Typing = Message<"kupla.v1.Typing"> & {
  * Use `create(TypingSchema)` to create a new message.
  */
 export const TypingSchema: GenMessage<Typing> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 12);
+  messageDesc(file_kupla_v1_conversation, 13);
 
 /**
  * Holds a conversation as it is now, as the caller may see it.
@@ -631,7 +653,7 @@ export type ConversationSnapshot = Message<"kupla.v1.ConversationSnapshot"> & {
  * Use `create(ConversationSnapshotSchema)` to create a new message.
  */
 export const ConversationSnapshotSchema: GenMessage<ConversationSnapshot> = /*@__PURE__*/
-  messageDesc(file_kupla_v1_conversation, 13);
+  messageDesc(file_kupla_v1_conversation, 14);
 
 /**
  * Enumerates the states of a conversation. New values may be added.
