@@ -15,9 +15,10 @@ func TestPercentFor(t *testing.T) {
 	}{
 		"before the first collection": {0, 0, mostPercent},
 		"an empty server":             {8 * mb, 10 * mb, 1200},
-		"thousands of followers":      {48 * mb, 80 * mb, usualPercent},
-		"half the floor":              {64 * mb, 64 * mb, usualPercent},
-		"above the floor":             {500 * mb, 600 * mb, usualPercent},
+		"thousands of followers":      {48 * mb, 80 * mb, 100},
+		"half the floor":              {64 * mb, 64 * mb, 100},
+		"two thirds of the floor":     {86 * mb, 86 * mb, leastPercent},
+		"above the floor":             {500 * mb, 600 * mb, leastPercent},
 	} {
 		if got := percentFor(test.live, test.scanned); got != test.want {
 			t.Errorf("%s: %d percent, want %d", name, got, test.want)
@@ -29,13 +30,13 @@ func TestPercentFor(t *testing.T) {
 func TestCollectLazily(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
-	defer debug.SetGCPercent(debug.SetGCPercent(usualPercent))
+	defer debug.SetGCPercent(debug.SetGCPercent(leastPercent))
 	collectLazily()
 	// Finalizers run in a goroutine of their own, some time after the collection.
 	becomes := func(want func(percent int) bool) bool {
 		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			runtime.GC()
-			percent := debug.SetGCPercent(usualPercent)
+			percent := debug.SetGCPercent(leastPercent)
 			debug.SetGCPercent(percent)
 			if want(percent) {
 				return true
@@ -43,11 +44,11 @@ func TestCollectLazily(t *testing.T) {
 		}
 		return false
 	}
-	if !becomes(func(percent int) bool { return percent > usualPercent }) {
+	if !becomes(func(percent int) bool { return percent > leastPercent }) {
 		t.Error("with little in use the heap may not grow by more than usual")
 	}
 	held := make([]byte, heapFloor)
-	if !becomes(func(percent int) bool { return percent == usualPercent }) {
+	if !becomes(func(percent int) bool { return percent == leastPercent }) {
 		t.Error("with much in use the heap may grow by more than usual")
 	}
 	runtime.KeepAlive(held)
