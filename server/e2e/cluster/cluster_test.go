@@ -91,7 +91,7 @@ func TestAcross(t *testing.T) {
 	for _, p := range report.Problems {
 		t.Error(p)
 	}
-	if report.Events < 60 || report.Resumed < int(report.Events)/2 {
+	if report.Events < 60 || report.Resumed != 30 {
 		t.Errorf("a follower resumed %d times in %d events", report.Resumed, report.Events)
 	}
 	for _, what := range []string{"place", "taken", "message", "typing", "read mark", "message, not listening", "gone", "back"} {

@@ -52,14 +52,14 @@ const (
 	fillAtOnce = 32
 )
 
-// logged is a conversation, and where its log ends.
+// logged is a conversation, and how far its log has been read.
 type logged struct {
 	conversation
 
 	message *message
 	sent    atomic.Int64
-	last    int32    // the last event
-	cursors []string // of the last events, resumeBehind+1 of them
+	last    int32  // the last event read
+	cursor  string // behind it
 }
 
 // Fill makes the long log. It comes before [Long.Round].
@@ -133,7 +133,7 @@ func (g *logged) readThrough(ctx context.Context, last int32) error {
 		return err
 	}
 	defer func() { _ = stream.Close() }()
-	g.last, g.cursors = 0, nil
+	g.last, g.cursor = 0, ""
 	for g.last < last {
 		if err := g.next(stream); err != nil {
 			return err
@@ -142,7 +142,7 @@ func (g *logged) readThrough(ctx context.Context, last int32) error {
 	return nil
 }
 
-// next receives the next event.
+// next receives the next events.
 func (g *logged) next(stream kuplav1connect.ConversationServiceFollowConversationClientStream) error {
 	for {
 		frame, err := stream.Receive()
@@ -161,7 +161,7 @@ func (g *logged) next(stream kuplav1connect.ConversationServiceFollowConversatio
 			}
 			g.last++
 		}
-		g.cursors = append(g.cursors[max(0, len(g.cursors)-resumeBehind):], frame.GetCursor())
+		g.cursor = frame.GetCursor()
 		return nil
 	}
 }
@@ -177,26 +177,25 @@ func (l *Long) Round(ctx context.Context) (r LongResult, err error) {
 			return r, err
 		}
 	}
-	send := func(g *logged) error {
-		_, err := g.customer.SendMessage(ctx, &kuplav1.SendMessageRequest{
-			ConversationId: g.customerID, RequestId: g.message.requestID(), Text: g.message.make(int(g.sent.Add(1)), 0),
-		})
-		return err
-	}
-	if r.Append.Short, err = l.server.cost(ctx, l.Sends, func(i int) error { return send(shorts[i/sendsEach]) }); err != nil {
+	if r.Append.Short, err = l.server.cost(ctx, l.Sends, func(i int) error { return shorts[i/sendsEach].send(ctx) }); err != nil {
 		return r, fmt.Errorf("send: %w", err)
 	}
 	done := l.server.profile(ctx, time.Second)
-	if r.Append.Long, err = l.server.cost(ctx, l.Sends, func(int) error { return send(l.long) }); err != nil {
+	if r.Append.Long, err = l.server.cost(ctx, l.Sends, func(int) error { return l.long.send(ctx) }); err != nil {
 		return r, fmt.Errorf("send: %w", err)
 	}
 	if err := done(); err != nil {
 		return r, err
 	}
-	// Where the logs end now.
+	// A cursor from which there is so much to read.
 	for _, g := range append(shorts, l.long) {
 		if err := g.readOn(ctx); err != nil {
 			return r, err
+		}
+		for range resumeBehind {
+			if err := g.send(ctx); err != nil {
+				return r, fmt.Errorf("send: %w", err)
+			}
 		}
 	}
 	if r.Resume.Short, err = l.server.cost(ctx, l.Resumes, func(i int) error { return shorts[i%len(shorts)].resume(ctx) }); err != nil {
@@ -204,6 +203,14 @@ func (l *Long) Round(ctx context.Context) (r LongResult, err error) {
 	}
 	r.Resume.Long, err = l.server.cost(ctx, l.Resumes, func(int) error { return l.long.resume(ctx) })
 	return r, err
+}
+
+// send sends a message.
+func (g *logged) send(ctx context.Context) error {
+	_, err := g.customer.SendMessage(ctx, &kuplav1.SendMessageRequest{
+		ConversationId: g.customerID, RequestId: g.message.requestID(), Text: g.message.make(int(g.sent.Add(1)), 0),
+	})
+	return err
 }
 
 // readOn reads what was sent since.
@@ -216,7 +223,7 @@ func (g *logged) readOn(ctx context.Context) error {
 	}
 	last := now.GetSnapshot().GetConversation().GetLastSequence()
 	stream, err := g.customer.FollowConversation(ctx, &kuplav1.FollowConversationRequest{
-		ConversationId: g.customerID, Cursor: g.cursors[len(g.cursors)-1],
+		ConversationId: g.customerID, Cursor: g.cursor,
 	})
 	if err != nil {
 		return err
@@ -230,19 +237,19 @@ func (g *logged) readOn(ctx context.Context) error {
 	return nil
 }
 
-// resume follows from a few events before the end until the last one has arrived.
+// resume follows from where the log has been read to, a few events before the end, until the last one has arrived.
 func (g *logged) resume(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := g.customer.FollowConversation(ctx, &kuplav1.FollowConversationRequest{
-		ConversationId: g.customerID, Cursor: g.cursors[0],
+		ConversationId: g.customerID, Cursor: g.cursor,
 	})
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	defer func() { _ = stream.Close() }()
-	at := logged{last: g.last - resumeBehind}
-	for at.last < g.last {
+	at := logged{last: g.last}
+	for at.last < g.last+resumeBehind {
 		if err := at.next(stream); err != nil {
 			return fmt.Errorf("resume: %w", err)
 		}
